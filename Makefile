@@ -1,0 +1,65 @@
+# The commands of the README; `make help` lists them.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# What the tests compare with and look through; installed when missing.
+DEBIAN_PACKAGES := curl rsync strace systemd
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check debian-packages core-coverage bench docs clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
+	@$(BIN)/syncd run --config config/syncd.yaml
+
+test: debian-packages check core-coverage ## everything: check, then every test
+	$(BIN)/pytest -n 2 --dist loadfile --cov
+
+check: $(VENV)/.tests docs ## format, lint, types, layers, documentation
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+core-coverage: $(VENV)/.tests
+	$(BIN)/pytest -q -n 2 tests/core --cov=syncd.core --cov-fail-under=100
+
+bench: $(VENV)/.tests debian-packages ## measure, beside rsync
+	$(BIN)/python -m tests.benchmarks
+
+docs: $(VENV)/.tests ## build the documentation into docs/_build
+	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build
+
+clean: ## remove what make made; var/ and the examples stay
+	rm -rf $(VENV) build docs/_build *.egg-info .coverage .coverage.* \
+	  .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find syncd tests docs -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.runs: setup.cfg pyproject.toml
+	@echo "Preparing $(VENV) (a minute, the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.runs
+	@echo "Installing what checks and tests need ..."
+	@$(PIP) --editable '.[check,docs,test]'
+	@touch $@
+
+debian-packages:
+	@command -v dpkg-query >/dev/null || exit 0; \
+	missing=$$(for package in $(DEBIAN_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed$$' \
+	  || echo $$package; done); \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+	  echo "The tests need these Debian packages, and only root can install them:" \
+	    $$missing >&2; exit 1; fi; \
+	echo "Installing" $$missing "..."; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qq --yes --no-install-recommends $$missing >/dev/null

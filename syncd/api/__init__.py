@@ -1,0 +1,1 @@
+"""HTTP: what people and programs ask the daemon, and how it answers."""

@@ -1,0 +1,303 @@
+"""The rooms below as the API wants them: records become views, names become slots."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from syncd.api.explaining import explained
+from syncd.api.rooms import (
+    ConflictView,
+    Copied,
+    EntryDetails,
+    EntryView,
+    Explanation,
+    FileState,
+    FileView,
+    InFlight,
+    Located,
+)
+from syncd.core import path as paths
+from syncd.core.change import Put
+from syncd.core.file import File, Kind, Mask, slots
+from syncd.core.health import State
+from syncd.errors import BadRequest, NotFound, Unavailable
+from syncd.replication.referee import Referee
+from syncd.replication.rulebook import Rulebook
+from syncd.replication.survey import survey
+from syncd.store import files
+from syncd.store.database import Store
+from syncd.supervisor.supervisor import Supervisor
+
+
+class Files:
+    """Reads the index."""
+
+    def __init__(
+        self,
+        store: Store,
+        referee: Referee,
+        sockets: Mapping[str, Path],
+    ) -> None:
+        """Read from there; ``sockets`` are those where children give content."""
+        self._store = store
+        self._referee = referee
+        self._sockets = sockets
+
+    async def page(
+        self,
+        *,
+        offset: int,
+        limit: int,
+        path: str | None,
+        owner: str | None,
+        state: str | None,
+    ) -> tuple[int, list[FileView]]:
+        """Return how many files there are in all, and some of them."""
+        plain = path is None and owner is None and state is None
+        page = await self._store.read(
+            files.page,
+            offset=offset,
+            limit=limit,
+            path=path,
+            owner=self._mask(owner),
+            where=state,
+            total=self._referee.tally.files if plain else None,
+        )
+        return page.total, [self._view(file) for file in page.files]
+
+    async def file(self, fid: str) -> FileView:
+        """Return one file; raise NotFound."""
+        return self._view(await self._living(fid))
+
+    async def conflicts(
+        self, *, offset: int, limit: int
+    ) -> tuple[int, list[ConflictView]]:
+        """Return how many contents were kept from conflicts, and some of them."""
+        page = await self._store.read(
+            files.page,
+            offset=offset,
+            limit=limit,
+            where="conflict",
+            total=self._referee.tally.conflicts,
+        )
+        return page.total, [self._conflict(file) for file in page.files]
+
+    async def explain(self, fid: str) -> Explanation:
+        """Return why a file is where it is; raise NotFound."""
+        file = await self._store.read(files.by_fid, fid)
+        if file.deleted and not any(copy.present for copy in file.copies.values()):
+            raise NotFound(f"file {fid} not found")
+        referee = self._referee
+        under_way = {
+            (slot, issued.file)
+            for slot, lane in referee.lanes.items()
+            for issued in lane.under_way
+        }
+        return explained(
+            file, self._view(file), referee.world, referee.written, under_way
+        )
+
+    async def locate(self, fid: str) -> Located:
+        """Return who can give a file's content; raise NotFound or Unavailable."""
+        file = await self._living(fid)
+        if file.kind is not Kind.FILE:
+            raise NotFound(f"file {fid} is a {file.kind} and has no content")
+        world = self._referee.world
+        sources = []
+        for slot in slots(file.holders & self._referee.up & world.slots):
+            stamp = file.copies[slot].stamp
+            if stamp is not None:
+                name = world.members[slot].name
+                sources.append(Copied(name, self._sockets[name], file.path, stamp))
+        if not sources:
+            raise Unavailable("no entry that holds the file can be reached now")
+        return Located(self._view(file), sources)
+
+    async def _living(self, fid: str) -> File:
+        file = await self._store.read(files.by_fid, fid)
+        if file.deleted or file.kind is Kind.DIRECTORY:
+            raise NotFound(f"file {fid} not found")
+        return file
+
+    def _mask(self, owner: str | None) -> Mask:
+        if owner is None:
+            return 0
+        try:
+            return 1 << self._referee.slot(owner)
+        except KeyError:
+            raise BadRequest(f"owner: entry {owner} not found") from None
+
+    def _names(self, of: Mask) -> list[str]:
+        members = self._referee.world.members
+        return [member.name for slot, member in members.items() if of >> slot & 1]
+
+    def _view(self, file: File) -> FileView:
+        return FileView(
+            fid=paths.fid(file.path),
+            filename=paths.readable(file.path),
+            filename_base64=_base64(file.path),
+            size=file.size,
+            owners=self._names(file.owners),
+            uptodate=self._names(file.uptodate),
+            mimetype=file.mime,
+            kind=file.kind,
+            mtime=file.mtime_ns / 1e9,
+            digest=file.digest.hex() if file.digest else None,
+            state=self._state(file),
+            conflict_of=file.conflict_of and paths.readable(file.conflict_of),
+        )
+
+    def _state(self, file: File) -> FileState:
+        owners = file.owners & self._referee.world.slots
+        if any(c.trouble and c.trouble.blocked for c in file.copies.values()):
+            return FileState.BLOCKED
+        if file.uptodate != owners:
+            return FileState.PENDING
+        if file.conflict_of is not None:
+            return FileState.CONFLICT
+        return FileState.UPTODATE
+
+    def _conflict(self, file: File) -> ConflictView:
+        of = file.conflict_of or ""
+        return ConflictView(
+            fid=paths.fid(file.path),
+            filename=paths.readable(file.path),
+            filename_base64=_base64(file.path),
+            conflict_of=paths.readable(of),
+            conflict_of_fid=paths.fid(of),
+            size=file.size,
+            mtime=file.mtime_ns / 1e9,
+            owners=self._names(file.owners),
+            uptodate=self._names(file.uptodate),
+        )
+
+
+class Entries:
+    """Looks after the children, and decides for people what they decided."""
+
+    def __init__(
+        self,
+        configured: Mapping[str, EntryView],
+        supervisor: Supervisor,
+        referee: Referee,
+    ) -> None:
+        self._configured = configured
+        self._supervisor = supervisor
+        self._referee = referee
+
+    def list(self) -> Sequence[EntryView]:
+        """Return all entries in the order of the configuration."""
+        return [*self._configured.values()]
+
+    def get(self, name: str) -> EntryView:
+        """Return one entry; raise NotFound."""
+        try:
+            return self._configured[name]
+        except KeyError:
+            raise NotFound(f"entry {name} not found") from None
+
+    async def start(self, name: str) -> None:
+        """Start it; raise NotFound or Conflict."""
+        await self._supervisor.start(name)
+
+    async def stop(self, name: str) -> None:
+        """Stop it and return once it is gone; raise NotFound or Conflict."""
+        await self._supervisor.stop(name)
+
+    async def restart(self, name: str) -> None:
+        """Stop and start it; raise NotFound or Conflict."""
+        await self._supervisor.restart(name)
+
+    def status(self, name: str) -> str:
+        """Return ``active`` or ``stopped``; raise NotFound."""
+        return self._supervisor.status(name)
+
+    async def stats(self, name: str) -> dict[str, float | str]:
+        """Return the figures of its process; raise NotFound or Conflict."""
+        return await self._supervisor.stats(name)
+
+    async def approve(self, name: str) -> None:
+        """Take its storage as meant; raise NotFound or Conflict."""
+        self.get(name)
+        await self._referee.approve(name)
+
+    async def restore(self, name: str) -> None:
+        """Fill its storage again; raise NotFound or Conflict."""
+        self.get(name)
+        await self._referee.restore(name)
+
+    def details(self) -> Sequence[EntryDetails]:
+        """Return how each entry is, in the order of the configuration."""
+        return [self._details(view) for view in self._configured.values()]
+
+    def _details(self, view: EntryView) -> EntryDetails:
+        slot = self._referee.slot(view.name)
+        life = self._supervisor.life(view.name)
+        figures = self._supervisor.figures(view.name)
+        count = self._referee.tally.of(slot)
+        state = str(life.state)
+        if life.state is State.ACTIVE and not self._referee.lanes[slot].ready:
+            state = "starting"  # Its storage has not been walked yet.
+        return EntryDetails(
+            name=view.name,
+            driver=view.driver,
+            status=self._supervisor.status(view.name),
+            life=state,
+            reason=life.reason or None,
+            files=count.files,
+            bytes=count.bytes,
+            uptodate=count.files,
+            pending=count.pending,
+            blocked=count.blocked,
+            conflicts=count.conflicts,
+            in_flight=[*self._in_flight(slot)],
+            last_walk=self._referee.walked_at.get(slot),
+            watched=figures.watched if figures else 0,
+            unwatched=figures.unwatched if figures else 0,
+            restarts=life.restarts,
+            pid=life.pid,
+        )
+
+    def _in_flight(self, slot: int) -> Sequence[InFlight]:
+        lane = self._referee.lanes[slot]
+        shown = []
+        for issued in lane.under_way:
+            order = issued.order
+            if isinstance(order, Put) and order.id in lane.copied:
+                source = order.sources[0].entry if order.sources else ""
+                name = paths.readable(order.path)
+                copied = lane.copied[order.id]
+                shown.append(InFlight(name, order.size, copied, source))
+        return shown
+
+
+class Rules:
+    """Shows, puts, reloads and tries rules."""
+
+    def __init__(self, rulebook: Rulebook, store: Store, referee: Referee) -> None:
+        self._rulebook = rulebook
+        self._store = store
+        self._referee = referee
+
+    def shown(self) -> Any:
+        """Return the document as it was put."""
+        return self._rulebook.shown()
+
+    async def put(self, document: Any) -> None:
+        """Write new rules, in force after the next reload; raise BadRequest."""
+        await self._rulebook.put(document)
+
+    async def reload(self) -> bool:
+        """Apply the rules file if it changed, and tell whether; raise BadRequest."""
+        return await self._rulebook.reload()
+
+    async def plan(self, document: Any) -> Any:
+        """Return what the rules would do; raise BadRequest with every fault."""
+        return await survey(self._store, self._referee.world, document)
+
+
+def _base64(path: str) -> str | None:
+    if paths.is_plain(path):
+        return None
+    return base64.b64encode(paths.to_bytes(path)).decode()

@@ -1,0 +1,97 @@
+"""One file's story for people: which rule put it where, what is pending, and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from syncd.api.rooms import CopySaid, Explanation, FileView, RuleSaid
+from syncd.core.file import Copy, Doubt, File, Slot, has
+from syncd.core.rules import Step
+from syncd.core.work import Task, task
+from syncd.core.world import World
+
+
+def explained(
+    file: File,
+    view: FileView,
+    world: World,
+    written: Sequence[Any],
+    under_way: set[tuple[Slot, int]],
+) -> Explanation:
+    """Return the story of a file.
+
+    ``written`` are the rules in force as people wrote them; ``under_way`` tells
+    the slot and row of every order that is being carried out.
+    """
+    steps = world.explain(file)
+    matched = [
+        RuleSaid(step.number, written[step.number - 1])
+        for step in steps
+        if step.matched and step.number <= len(written)
+    ]
+    copies = [
+        _copy(file, slot, world, steps, (slot, file.id) in under_way)
+        for slot in world.members
+    ]
+    return Explanation(file=view, rules=matched, entries=copies)
+
+
+def _copy(
+    file: File, slot: Slot, world: World, steps: Sequence[Step], under_way: bool
+) -> CopySaid:
+    copy = file.copy(slot)
+    trouble = copy.trouble
+    return CopySaid(
+        entry=world.members[slot].name,
+        owner=has(file.owners, slot),
+        uptodate=file.holds_newest(slot) and has(file.owners, slot),
+        present=copy.present,
+        state=_state(file, slot, world, under_way),
+        because=_because(file, slot, world, steps),
+        reason=trouble.reason if trouble else None,
+        attempts=trouble.attempts if trouble else 0,
+        retry_at=trouble.retry_at if trouble else None,
+    )
+
+
+_DOING = {
+    Task.PUT: "pending",
+    Task.DELETE: "deleting",
+    Task.AMEND: "changing mode or time",
+    Task.SET_ASIDE: "conflict: being kept under another name",
+    Task.INSPECT: "being read to compare",
+}
+
+
+def _state(file: File, slot: Slot, world: World, under_way: bool) -> str:
+    copy = file.copy(slot)
+    if copy.trouble is not None:
+        return "blocked" if copy.trouble.blocked else "waiting to try again"
+    todo = task(file, slot, world)
+    if todo is not None:
+        return "transferring" if under_way and todo is Task.PUT else _DOING[todo]
+    return _settled(file, slot, copy)
+
+
+def _settled(file: File, slot: Slot, copy: Copy) -> str:
+    if copy.doubt is Doubt.COMPARING:
+        return "being compared"
+    if has(file.owners, slot):
+        return "uptodate" if file.holds_newest(slot) else "deleted here only"
+    return "kept, no longer maintained" if copy.present else "none"
+
+
+def _because(file: File, slot: Slot, world: World, steps: Sequence[Step]) -> str:
+    name = world.members[slot].name
+    said = None
+    for step in steps:
+        if name in step.added:
+            said = f"rule {step.number} syncs it here"
+        elif name in step.removed:
+            said = f"rule {step.number} bans it here"
+    if said is not None:
+        return said
+    if has(file.origin, slot):
+        return "its newest version was made here"
+    if any(step.matched is None for step in steps):
+        return "a rule waits for its MIME type"
+    return "no rule wants it here"

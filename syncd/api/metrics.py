@@ -1,0 +1,156 @@
+"""What is measured, for Prometheus."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from syncd import clock
+from syncd.api.rooms import Entries, EntryDetails, Rooms
+
+STATES = (
+    "starting",
+    "active",
+    "suspended",
+    "failing",
+    "held",
+    "stopping",
+    "stopped",
+)
+"""States of an entry that are told from the start."""
+
+TRANSFERS = ("done", "failed")
+LOOK_EVERY = 0.25
+"""Seconds between two looks at how late the loop is."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+GAUGES = {
+    "files": "Files of which the entry holds the newest version.",
+    "bytes": "Bytes of those files.",
+    "uptodate": "What the entry should hold and does.",
+    "pending": "What the entry waits for.",
+    "blocked": "What the entry cannot take for now.",
+    "conflicts": "Conflicts among the entry's files.",
+    "held": "Deletions that wait for a person.",
+    "watched": "Folders that tell of changes.",
+    "unwatched": "Folders that can only be walked.",
+}
+
+
+class Metrics:
+    """Everything that is counted, and how long answers and the loop take."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.registry = registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=registry)
+        registry.register(_EntryCollector(rooms.entries))
+        self._requests = Counter(
+            "syncd_http_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "syncd_http_request_seconds",
+            "How long answers took.",
+            ["method", "route"],
+            registry=registry,
+        )
+        self._late = Histogram(
+            "syncd_loop_blocked_seconds",
+            "How late the loop was when it was looked at.",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+            registry=registry,
+        )
+        self._latest = Gauge(
+            "syncd_loop_blocked_latest_seconds",
+            "How late the loop was when last looked at.",
+            registry=registry,
+        )
+        self._transfers = Counter(
+            "syncd_transfers",
+            "Files put on an entry, with or without copying bytes.",
+            ["entry", "state"],
+            registry=registry,
+        )
+        self._bytes = Counter(
+            "syncd_transferred_bytes",
+            "Bytes of content copied to an entry.",
+            ["entry"],
+            registry=registry,
+        )
+        for entry in rooms.entries.list():
+            self._bytes.labels(entry.name)
+            for state in TRANSFERS:
+                self._transfers.labels(entry.name, state)
+        rooms.news.hear(self._hear)
+
+    def text(self) -> bytes:
+        """Return everything as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        known = method if method in METHODS else "other"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(known, route).observe(seconds)
+
+    async def watch_loop(self) -> None:
+        """Measure how late the loop is, until cancelled."""
+        while True:
+            due = clock.monotonic() + LOOK_EVERY
+            await asyncio.sleep(LOOK_EVERY)
+            late = max(0.0, clock.monotonic() - due)
+            self._late.observe(late)
+            self._latest.set(late)
+
+    def _hear(self, event: str, data: dict[str, Any]) -> None:
+        if event != "transfer" or data.get("state") not in TRANSFERS:
+            return
+        self._transfers.labels(data["entry"], data["state"]).inc()
+        self._bytes.labels(data["entry"]).inc(data.get("bytes", 0))
+
+
+class _EntryCollector(Collector):
+    """Looks at the entries when somebody asks."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+
+    def collect(self) -> Iterator[Metric]:
+        details = list(self._entries.details())
+        for name, about in GAUGES.items():
+            gauge = GaugeMetricFamily(f"syncd_entry_{name}", about, labels=["entry"])
+            for entry in details:
+                gauge.add_metric([entry.name], getattr(entry, name))
+            yield gauge
+        yield _restarts(details)
+        yield _states(details)
+
+
+def _restarts(details: Iterable[EntryDetails]) -> Metric:
+    about = "How often an entry's process was started again after it died."
+    counter = CounterMetricFamily("syncd_entry_restarts", about, labels=["entry"])
+    for entry in details:
+        counter.add_metric([entry.name], entry.restarts)
+    return counter
+
+
+def _states(details: Iterable[EntryDetails]) -> Metric:
+    about = "1 for the state that the entry is in."
+    gauge = GaugeMetricFamily("syncd_entry_state", about, labels=["entry", "state"])
+    for entry in details:
+        for state in dict.fromkeys((*STATES, entry.life)):
+            gauge.add_metric([entry.name, state], float(state == entry.life))
+    return gauge

@@ -1,0 +1,160 @@
+"""The OpenAPI description, made from the routes and the types they answer."""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from syncd.api.front import Ready
+from syncd.api.handler import Handler, Routes
+from syncd.api.operation import Operation, Parameter
+from syncd.api.rooms import Rooms
+
+TEMPLATE = "#/components/schemas/{name}"
+PROBLEM = {
+    "type": "object",
+    "description": "Why it was refused.",
+    "properties": {"status": {"const": "error"}, "reason": {"type": "string"}},
+    "required": ["status", "reason"],
+    "additionalProperties": False,
+}
+PARTS: dict[str, dict[str, Any]] = {
+    "fid": {
+        "description": "Id of a file: the UUIDv5 of its path.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "name": {
+        "description": "Name of an entry, exactly.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+}
+EVERYWHERE = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
+WITH_A_BODY = (
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+
+
+def described(routes: Routes, rooms: Rooms) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the routes."""
+    names = [entry.name for entry in rooms.entries.list()]
+    types = [Ready, *_types(routes)]
+    references, schemas = msgspec.json.schema_components(types, ref_template=TEMPLATE)
+    known = dict(zip(map(id, types), references, strict=True))
+    rules, nested = _lifted(rooms.rules_schema)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "syncd",
+            "version": rooms.version,
+            "description": "Keeps files in step between storages, by rules.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": {where: _path(where, kind, known) for where, kind in routes},
+        "components": {
+            "schemas": {
+                **schemas,
+                **nested,
+                "EntryName": {"type": "string", "enum": names},
+                "Problem": PROBLEM,
+                "Rules": rules,
+            }
+        },
+    }
+
+
+def _types(routes: Routes) -> Iterable[Any]:
+    for _, handler in routes:
+        for operation in handler.operations.values():
+            if operation.answer is not None:
+                yield operation.answer
+
+
+def _lifted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a schema and its definitions, which become components."""
+    text = msgspec.json.encode(schema).replace(b"#/$defs/", b"#/components/schemas/")
+    schema = msgspec.json.decode(text)
+    return schema, schema.pop("$defs", {})
+
+
+def _path(where: str, handler: type[Handler], known: dict[int, Any]) -> dict[str, Any]:
+    names = re.findall(r"{(\w+)}", where)
+    item: dict[str, Any] = {
+        method.lower(): _operation(where, method, operation, known)
+        for method, operation in handler.operations.items()
+    }
+    if names:
+        item["parameters"] = [
+            {"name": name, "in": "path", "required": True, **PARTS[name]}
+            for name in names
+        ]
+    return item
+
+
+def _operation(
+    where: str, method: str, operation: Operation, known: dict[int, Any]
+) -> dict[str, Any]:
+    summary, _, more = operation.about.partition("\n")
+    words = re.findall(r"\w+", where)
+    described: dict[str, Any] = {
+        "operationId": "_".join([method.lower(), *words]),
+        "summary": summary,
+        "description": more.strip() or summary,
+        "responses": {
+            **{str(int(s)): _answer(s, operation, known) for s in operation.status},
+            **{str(int(s)): _refusal(s) for s in _errors(where, method, operation)},
+        },
+    }
+    if operation.query:
+        described["parameters"] = [_parameter(one) for one in operation.query]
+    if operation.body is not None:
+        content = {"application/json": {"schema": operation.body}}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
+
+
+def _answer(
+    status: HTTPStatus, operation: Operation, known: dict[int, Any]
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": status.phrase}
+    if operation.content and status is not HTTPStatus.NOT_MODIFIED:
+        answer["content"] = {
+            kind: {"schema": schema} if schema else {}
+            for kind, schema in operation.content.items()
+        }
+    elif operation.answer is not None:
+        schema = known[id(operation.answer)]
+        answer["content"] = {"application/json": {"schema": schema}}
+    return answer
+
+
+def _refusal(status: HTTPStatus) -> dict[str, Any]:
+    schema = {"$ref": TEMPLATE.format(name="Problem")}
+    content = {"application/json": {"schema": schema}}
+    return {"description": status.phrase, "content": content}
+
+
+def _errors(where: str, method: str, operation: Operation) -> list[HTTPStatus]:
+    found = {*EVERYWHERE, *operation.errors}
+    if "{" in where:
+        found.add(HTTPStatus.NOT_FOUND)
+    if method != "GET":
+        found.update(WITH_A_BODY)
+    return sorted(found)
+
+
+def _parameter(one: Parameter) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "in": "query",
+        "description": one.about,
+        "schema": one.schema(),
+    }

@@ -1,0 +1,299 @@
+"""What the HTTP API asks of the rooms below it, and the values it gets.
+
+Names of files are for people (core.path.readable); where that is not the whole
+truth, ``filename_base64`` has the name's bytes. Fields that say nothing (None)
+are left out of answers.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct, field
+
+from syncd.api.events import News
+from syncd.core.file import Kind, Stamp
+
+
+class FileState(StrEnum):
+    """How far a file is, over all its owners."""
+
+    UPTODATE = "uptodate"
+    PENDING = "pending"
+    BLOCKED = "blocked"
+    CONFLICT = "conflict"
+
+
+class FileView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file as the API shows it."""
+
+    fid: str
+    filename: str
+    filename_base64: str | None = None
+    """The name's bytes, where the name alone does not tell them."""
+    size: int
+    owners: list[str]
+    """The entries that should hold it."""
+    uptodate: list[str]
+    """The owners that hold its newest version."""
+    mimetype: str | None = None
+    kind: Kind
+    mtime: float
+    """Seconds since 1970."""
+    digest: str | None = None
+    """BLAKE3 of the content."""
+    state: FileState
+    conflict_of: str | None = None
+    """Name of the file that this one was kept from."""
+
+
+class ConflictView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A content that lost a conflict and is kept beside the file that won."""
+
+    fid: str
+    filename: str
+    filename_base64: str | None = None
+    conflict_of: str
+    conflict_of_fid: str
+    size: int
+    mtime: float
+    owners: list[str]
+    uptodate: list[str]
+
+
+class RuleSaid(Struct, frozen=True):
+    """A rule that matches a file."""
+
+    number: int
+    """Its place among the rules, from 1."""
+    rule: Any
+    """As it was written."""
+
+
+class CopySaid(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How things are with a file on one entry, and why."""
+
+    entry: str
+    owner: bool
+    uptodate: bool
+    present: bool
+    state: str
+    """What is done or waited for: uptodate, pending, blocked, held, kept, none, ..."""
+    because: str
+    """Why the entry should hold the file or should not, in words."""
+    reason: str | None = None
+    """What is in the way."""
+    attempts: int = 0
+    retry_at: float | None = None
+    """When it is tried again; seconds since 1970."""
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Which rules put a file where, what is pending, and why."""
+
+    file: FileView
+    rules: list[RuleSaid]
+    entries: list[CopySaid]
+
+
+class Copied(Struct, frozen=True):
+    """Where the content of a file can be read."""
+
+    entry: str
+    socket: Path
+    path: str
+    stamp: Stamp
+
+
+class Located(Struct, frozen=True):
+    """A file, and who can give its newest content, best first."""
+
+    file: FileView
+    sources: list[Copied]
+
+
+class EntryView(Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry as it was configured; secrets are hidden."""
+
+    name: str
+    driver: str
+    options: dict[str, Any]
+
+
+class InFlight(Struct, frozen=True):
+    """A transfer to an entry that takes long enough to be seen."""
+
+    filename: str
+    bytes: int
+    copied: int
+    source: str
+
+
+class EntryDetails(Struct, frozen=True, kw_only=True):
+    """How an entry is."""
+
+    name: str
+    driver: str
+    status: str
+    """``active`` or ``stopped``."""
+    life: str = field(name="state")
+    """Where it is in its life: starting, active, suspended, failing, stopped, ..."""
+    reason: str | None = None
+    files: int = 0
+    bytes: int = 0
+    uptodate: int = 0
+    pending: int = 0
+    blocked: int = 0
+    conflicts: int = 0
+    in_flight: list[InFlight] = []
+    last_walk: float | None = None
+    """When the last walk of the whole storage ended; seconds since 1970."""
+    watched: int = 0
+    unwatched: int = 0
+    restarts: int = 0
+    pid: int | None = None
+    held: int = 0
+    """Deletions that wait for a person to approve them."""
+
+
+class DriverView(Struct, frozen=True):
+    """A kind of storage that entries can be on."""
+
+    name: str
+    about: str
+    options: dict[str, Any]
+    """What an entry's options may say, as JSON Schema."""
+
+
+class Files(Protocol):
+    """The files as they are known; reading only."""
+
+    async def page(
+        self,
+        *,
+        offset: int,
+        limit: int,
+        path: str | None,
+        owner: str | None,
+        state: str | None,
+    ) -> tuple[int, list[FileView]]:
+        """Return how many files there are in all, and some of them, by path.
+
+        ``path`` keeps that file and what lies below it.
+        """
+        ...
+
+    async def file(self, fid: str) -> FileView:
+        """Return one file; raise NotFound."""
+        ...
+
+    async def conflicts(
+        self, *, offset: int, limit: int
+    ) -> tuple[int, list[ConflictView]]:
+        """Return how many conflicts there are in all, and some of them, by path."""
+        ...
+
+    async def explain(self, fid: str) -> Explanation:
+        """Return why a file is where it is; raise NotFound."""
+        ...
+
+    async def locate(self, fid: str) -> Located:
+        """Return who can give a file's content; raise NotFound or Unavailable."""
+        ...
+
+
+class Entries(Protocol):
+    """The entries and their children; whatever takes a name may raise NotFound."""
+
+    def list(self) -> Sequence[EntryView]:
+        """Return all entries in the order of the configuration."""
+        ...
+
+    def get(self, name: str) -> EntryView:
+        """Return one entry."""
+        ...
+
+    async def start(self, name: str) -> None:
+        """Start it and return once it runs; raise Conflict if it does already."""
+        ...
+
+    async def stop(self, name: str) -> None:
+        """Stop it and return once it is gone; raise Conflict if it is stopped."""
+        ...
+
+    async def restart(self, name: str) -> None:
+        """Stop and start it; raise Conflict if it is not running."""
+        ...
+
+    def status(self, name: str) -> str:
+        """Return ``active`` or ``stopped``."""
+        ...
+
+    async def stats(self, name: str) -> dict[str, float | str]:
+        """Return the figures of its process; raise Conflict if there is none."""
+        ...
+
+    async def approve(self, name: str) -> None:
+        """Take its storage as meant; raise Conflict if nothing waits for that."""
+        ...
+
+    async def restore(self, name: str) -> None:
+        """Undo its deletions that wait; raise Conflict if none do."""
+        ...
+
+    def details(self) -> Sequence[EntryDetails]:
+        """Return how each entry is, in the order of the configuration."""
+        ...
+
+
+class Rulebook(Protocol):
+    """The rules in force."""
+
+    def shown(self) -> Any:
+        """Return the document as it was put."""
+        ...
+
+    async def put(self, document: Any) -> None:
+        """Write and apply new rules; raise BadRequest with every fault."""
+        ...
+
+    async def reload(self) -> bool:
+        """Apply the rules file if it changed, and tell whether; raise BadRequest."""
+        ...
+
+    async def plan(self, document: Any) -> Any:
+        """Return what the rules would do; raise BadRequest with every fault."""
+        ...
+
+
+class Read(Protocol):
+    """Gives content of a file from the child that holds it."""
+
+    def __call__(
+        self, socket: Path, path: str, stamp: Stamp, start: int, length: int | None
+    ) -> AsyncGenerator[bytes, None]:
+        """Give chunks; raise StorageError or Unavailable when it cannot go on."""
+        ...
+
+
+RULES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"rules": {"type": "array", "items": {"type": "object"}}},
+    "required": ["rules"],
+    "additionalProperties": False,
+}
+
+
+class Rooms(Struct, frozen=True, kw_only=True):
+    """The rooms that handlers may talk to."""
+
+    files: Files
+    entries: Entries
+    rulebook: Rulebook
+    news: News
+    read: Read
+    drivers: Sequence[DriverView]
+    version: str
+    rules_schema: dict[str, Any] = field(default_factory=lambda: RULES_SCHEMA)
+    """What a rules document may say, as JSON Schema."""

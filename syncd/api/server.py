@@ -1,0 +1,153 @@
+"""The HTTP server: where it listens, what it bears, how it ends."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+from msgspec import Struct
+from tornado.httpserver import HTTPServer
+from tornado.routing import URLSpec
+from tornado.web import Application, RequestHandler
+
+from syncd import clock
+from syncd.api import front, openapi, sync_v1
+from syncd.api.auth import Gate, Pace
+from syncd.api.handler import Desk, Routes
+from syncd.api.listening import bound
+from syncd.api.metrics import Metrics
+from syncd.api.rooms import Rooms
+
+LARGEST = 2**62
+"""Tornado's own limit cuts the connection without a word; ours comes before."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What the server bears."""
+
+    body: int = 1 << 20
+    """Bytes of a request's body."""
+    headers: int = 64 << 10
+    rate: float = 200
+    """Requests a second that one address may make for long ..."""
+    burst: float = 400
+    """... and at once."""
+    connections: int = 1000
+    idle: float = 75
+    """Seconds a connection may wait for its next request."""
+    receiving: float = 30
+    """Seconds that sending a body may take."""
+    grace: float = 3
+    """Seconds that running answers get when the server ends."""
+
+
+def all_routes() -> Routes:
+    """Return every address there is."""
+    return [*front.ROUTES, *sync_v1.routes()]
+
+
+class Server:
+    """Listens while it is entered; ``addresses`` then tells where."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        addresses: Sequence[tuple[str, int]],
+        *,
+        names: Sequence[str] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        """Take where to listen (port 0: any), and further names of this machine."""
+        self.addresses = list(addresses)
+        self._rooms = rooms
+        self._names = names
+        self._limits = limits or Limits()
+
+    async def __aenter__(self) -> Self:
+        """Listen on all addresses; raise ConfigError if one cannot be had."""
+        sockets = bound(self.addresses)
+        self.addresses = [one.getsockname()[:2] for one in sockets]
+        self._desk = self._furnished()
+        self._http = _Door(
+            _application(self._desk),
+            max_body_size=LARGEST,
+            max_header_size=self._limits.headers,
+            idle_connection_timeout=self._limits.idle,
+            body_timeout=self._limits.receiving,
+        )
+        self._http.most = self._limits.connections
+        self._http.add_sockets(sockets)
+        watch = self._desk.metrics.watch_loop()
+        self._watch = asyncio.create_task(watch, name="watch the loop")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take no more, end the streams, let running answers finish for a moment."""
+        self._http.stop()
+        self._rooms.news.close()
+        self._watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._watch
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.grace):
+                await self._desk.visits.end()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.grace):
+                await self._http.close_all_connections()
+
+    def _furnished(self) -> Desk:
+        rooms = self._rooms
+        document = openapi.described(all_routes(), rooms)
+        return Desk(
+            rooms=rooms,
+            gate=Gate(self.addresses, self._names),
+            pace=Pace(self._limits.rate, self._limits.burst),
+            metrics=Metrics(rooms),
+            body_limit=self._limits.body,
+            opened=clock.monotonic(),
+            documents={"openapi": document},
+        )
+
+
+class _Door(HTTPServer):
+    """Lets only so many in at once."""
+
+    most: int = 1000
+    inside: int = 0
+
+    def handle_stream(self, stream: Any, address: Any) -> None:
+        if self.inside >= self.most:
+            stream.close()
+            return
+        self.inside += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        self.inside -= 1
+        super().on_close(server_conn)
+
+
+def _application(desk: Desk) -> Application:
+    def log_request(handler: RequestHandler) -> None:
+        request = handler.request
+        where = getattr(handler, "template", "unknown")
+        desk.metrics.answered(
+            str(request.method), where, handler.get_status(), request.request_time()
+        )
+
+    return Application(
+        [
+            URLSpec(pattern(where), handler, {"desk": desk, "template": where})
+            for where, handler in all_routes()
+        ],
+        default_handler_class=front.Nowhere,
+        default_handler_args={"desk": desk, "template": "unknown"},
+        log_function=log_request,
+    )
+
+
+def pattern(template: str) -> str:
+    """Return the expression for an address; a slash at its end is no fault."""
+    escaped = re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(template.rstrip("/")))
+    return f"{escaped}/?$"

@@ -1,0 +1,1 @@
+"""The process that tends one entry: changes up, orders down; never imported."""

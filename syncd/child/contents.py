@@ -1,0 +1,115 @@
+"""Gets the contents of Puts from their sources and has the driver write them."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from syncd.child.fetch import NoDescriptors, NotGiven, Sources
+from syncd.core.change import Put, Source
+from syncd.drivers.contract import Content, Writing, Written
+from syncd.errors import StorageBusy, StorageError
+from syncd.wire import FETCH_MOST
+
+if TYPE_CHECKING:
+    from syncd.drivers.contract import Driver
+
+MOST = 500
+"""Files written, and made durable, at once ..."""
+
+MOST_BYTES = 64 << 20
+"""... and about how many bytes."""
+
+Result = Written | StorageError
+Progress = Callable[[int, int], None]
+
+
+class _Try(Struct):
+    """One Put on its way through its sources."""
+
+    put: Put
+    sources: list[Source]
+    """Those not asked yet, best first."""
+    result: Result
+    content: Content | None = None
+
+
+def is_about_source(error: StorageError) -> bool:
+    """Tell whether it was a source that failed, and not the target."""
+    return str(error).startswith("source")
+
+
+def portions(puts: Sequence[Put]) -> Iterator[list[Put]]:
+    """Cut the puts into portions that are written at once."""
+    portion: list[Put] = []
+    size = 0
+    for put in puts:
+        if len(portion) == MOST or (portion and size + put.size > MOST_BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(put)
+        size += put.size
+    if portion:
+        yield portion
+
+
+async def write_contents(
+    driver: "Driver", sources: Sources, own: str, puts: Sequence[Put], tell: Progress
+) -> list[Result]:
+    """Carry out Puts of files; a source that fails is followed by the next."""
+    none = StorageBusy("source: there is none")
+    tries = [
+        _Try(put, [s for s in put.sources if s.entry != own], none) for put in puts
+    ]
+    while left := [one for one in tries if _goes_on(one)]:
+        try:
+            await _fetch(sources, left)
+            await _write(driver, [one for one in left if one.content is not None], tell)
+        finally:
+            for one in left:
+                if isinstance(one.content, int):
+                    os.close(one.content)
+                one.content = None
+    return [one.result for one in tries]
+
+
+def _goes_on(one: _Try) -> bool:
+    failed = isinstance(one.result, StorageError) and is_about_source(one.result)
+    return failed and bool(one.sources)
+
+
+async def _fetch(sources: Sources, tries: list[_Try]) -> None:
+    """Give each its content from its best source left, or the trouble as result."""
+    by_entry: dict[str, list[_Try]] = {}
+    for one in tries:
+        by_entry.setdefault(one.sources[0].entry, []).append(one)
+    for entry, some in by_entry.items():
+        for start in range(0, len(some), FETCH_MOST):
+            await _fetch_from(sources, entry, some[start : start + FETCH_MOST])
+
+
+async def _fetch_from(sources: Sources, entry: str, tries: list[_Try]) -> None:
+    wanted = [(one.sources[0].path, one.sources[0].stamp) for one in tries]
+    given = await sources.fetch(entry, wanted)
+    for one, content in zip(tries, given, strict=True):
+        source = one.sources.pop(0)
+        if isinstance(content, NoDescriptors):
+            one.content = _chunks(sources, source)
+        elif isinstance(content, NotGiven):
+            one.result = StorageBusy(f"source {entry}: {content}")
+        else:
+            one.content = content
+
+
+def _chunks(sources: Sources, source: Source) -> Content:
+    return lambda: sources.stream(source.entry, source.path, source.stamp)
+
+
+async def _write(driver: "Driver", tries: list[_Try], tell: Progress) -> None:
+    if not tries:
+        return
+    items = [Writing(one.put, one.content) for one in tries]
+    results = await driver.write(items, tell)
+    for one, result in zip(tries, results, strict=True):
+        one.result = result

@@ -1,0 +1,269 @@
+"""What the index has acknowledged of this entry, path by path: one SQLite file.
+
+It is only ever behind: what is not in it is found, and said, again. Reading
+happens on the loop, a few rows at a time; writing in a thread, grouped.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from syncd import clock
+from syncd.child.held import Held
+from syncd.core.file import Kind, Seen, Stamp
+from syncd.core.path import name, parent
+from syncd.errors import AlreadyRunning
+
+ORPHAN_PATIENCE = 10.0
+"""Seconds an earlier child of this entry may take to end."""
+
+PAGE = 500
+"""Rows read at a time, so that the loop is never held up for long."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paths (
+    folder TEXT NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, tag TEXT NOT NULL, mode INTEGER NOT NULL,
+    target TEXT, implicit INTEGER NOT NULL,
+    PRIMARY KEY (folder, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_inode ON paths (inode) WHERE inode <> 0;
+"""
+_PUT = "INSERT OR REPLACE INTO paths VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+_DROP = "DELETE FROM paths WHERE folder = ? AND name = ?"
+_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+_GET = "SELECT * FROM paths WHERE folder = ? AND name = ?"
+_AT_INODE = "SELECT * FROM paths WHERE inode = ? AND inode <> 0"
+_INSIDE = (
+    "SELECT * FROM paths WHERE folder = ? AND name > ? AND (? IS NULL OR name <= ?)"
+)
+_BELOW = (
+    "SELECT folder, name FROM paths WHERE (folder, name) > (?, ?)"
+    " AND (folder, name) < (?, ?) ORDER BY folder DESC, name DESC LIMIT ?"
+)
+_SOME = "SELECT name FROM paths WHERE folder = ? LIMIT ?"
+_NEXT_FOLDER = "SELECT min(folder) FROM paths WHERE folder > ?"
+
+_KINDS = (Kind.FILE, Kind.DIRECTORY, Kind.LINK)
+_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
+_LAST = "\U0010ffff" * 2
+
+
+class Known(Struct, frozen=True, gc=False):
+    """What the index knows of a path here."""
+
+    seen: Seen
+    implicit: bool = False
+    """A folder only made to hold something, of which nobody is told."""
+
+
+class Ledger:
+    """The rows, and the two facts they stand or fall with."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the ledger in the folder; a broken one is moved aside first."""
+        self._file = folder / "ledger.db"
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if not is_broken(error):
+                raise
+            self.move_aside()
+            self._open()
+        self._held = Held(lambda folder: self.inside(folder, "", None), self.some)
+        self.index = self.fact("index")
+        self.noted = int(self.fact("noted") or 0)
+
+    def close(self) -> None:
+        """Finish what is being written, and let go of the file."""
+        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+    def move_aside(self) -> None:
+        """Put a broken file out of the way; the next start makes a new one."""
+        broken = self._file.with_name(f"ledger.broken-{clock.nanoseconds()}")
+        self._file.rename(broken)
+        for tail in ("-wal", "-shm"):
+            self._file.with_name(self._file.name + tail).unlink(missing_ok=True)
+
+    def fact(self, key: str) -> str | None:
+        """Return one of the facts kept beside the rows."""
+        row = self._reader.execute(
+            "SELECT value FROM facts WHERE key = ?", [key]
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def get(self, path: str) -> Known | None:
+        """Return what is known of the path."""
+        folder = parent(path)
+        held = self._held.of(folder)
+        if held is not None:
+            return held.get(path)
+        row = self._reader.execute(_GET, (folder, name(path))).fetchone()
+        return _known(row) if row else None
+
+    def at_inode(self, inode: int) -> list[Known]:
+        """Return every path known to have the inode."""
+        rows = self._reader.execute(_AT_INODE, [_signed(inode)]).fetchall()
+        return [_known(row) for row in rows]
+
+    def inside(self, folder: str, after: str, upto: str | None) -> list[Known]:
+        """Return what is known directly in the folder, with names in (after, upto]."""
+        rows = self._reader.execute(_INSIDE, (folder, after, upto, upto)).fetchall()
+        return [_known(row) for row in rows]
+
+    def some(self, folder: str, but: int) -> list[str]:
+        """Return paths directly in the folder: one more than that, if there are."""
+        rows = self._reader.execute(_SOME, (folder, but + 1)).fetchall()
+        return [_path(folder, last) for (last,) in rows]
+
+    def below(self, folder: str) -> Iterator[list[str]]:
+        """Give the paths below the folder, a page at a time, content before folders."""
+        # Between "a" and "a/" lie others, like "a!": deep ones first, then its own.
+        deep = (f"{folder}/", "") if folder else ("", _LAST)
+        yield from self._between(deep, (f"{folder}0" if folder else _LAST, ""))
+        yield from self._between((folder, ""), (folder, _LAST))
+
+    def _between(
+        self, low: tuple[str, str], high: tuple[str, str]
+    ) -> Iterator[list[str]]:
+        while rows := self._reader.execute(_BELOW, (*low, *high, PAGE)).fetchall():
+            yield [_path(*row) for row in rows]
+            high = rows[-1]
+
+    def folders(self) -> Iterator[str]:
+        """Give every folder that something is known in, but the root."""
+        folder: str | None = ""
+        while True:
+            (folder,) = self._reader.execute(_NEXT_FOLDER, [folder]).fetchone()
+            if folder is None:
+                return
+            yield folder
+
+    async def write(
+        self,
+        rows: Sequence[tuple[str, Known | None]],
+        facts: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Make it all hold, or nothing: what is known of each path (None: nothing)."""
+        facts = list(facts)
+
+        def work(db: sqlite3.Connection) -> None:
+            gone = [(parent(p), name(p)) for p, known in rows if known is None]
+            db.executemany(_DROP, gone)
+            db.executemany(_PUT, (_row(known) for _, known in rows if known))
+            db.executemany(_FACT, facts)
+
+        await self._transaction(work)
+        self._held.drop({parent(path) for path, _ in rows})
+        for key, value in facts:
+            if key == "noted":
+                self.noted = int(value)
+
+    async def forget(self, index: str) -> None:
+        """Start anew, in step with that index."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM paths")
+            db.execute("DELETE FROM facts")
+            db.execute(_FACT, ("index", index))
+
+        await self._transaction(work)
+        self._held.clear()
+        self.index, self.noted = index, 0
+
+    async def _transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        def run() -> None:
+            with self._writer:
+                self._writer.execute("BEGIN IMMEDIATE")
+                work(self._writer)
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    def _open(self) -> None:
+        self._writer = self._connection()
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._writer.execute("PRAGMA synchronous = NORMAL")
+        self._writer.executescript(_SCHEMA)
+        self._reader = self._connection()
+
+    def _connection(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self._file, isolation_level=None, check_same_thread=False, timeout=30
+        )
+
+
+async def hold(folder: Path) -> int:
+    """Return a lock on the folder, held until closed; wait for an orphan to end.
+
+    Raise AlreadyRunning if another child of this entry stays.
+    """
+    lock = _lock(folder)
+    deadline = clock.monotonic() + ORPHAN_PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if clock.monotonic() > deadline:
+                os.close(lock)
+                raise AlreadyRunning(f"another child holds {folder}") from None
+            await asyncio.sleep(0.05)
+        else:
+            return lock
+
+
+def _lock(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def is_broken(error: BaseException) -> bool:
+    """Tell whether the error says that the file itself is damaged."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_broken(one) for one in error.exceptions)
+    kinds = (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.IntegrityError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, kinds)
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    folder, last, kind, size, mtime_ns, ctime_ns, inode, tag, mode, target, made = row
+    stamp = Stamp(size, mtime_ns, ctime_ns, inode & 0xFFFFFFFFFFFFFFFF, tag)
+    seen = Seen(_path(folder, last), _KINDS[kind], stamp, mode, target)
+    return Known(seen, bool(made))
+
+
+def _row(known: Known) -> tuple[Any, ...]:
+    seen, stamp = known.seen, known.seen.stamp
+    return (
+        parent(seen.path),
+        name(seen.path),
+        _NUMBERS[seen.kind],
+        stamp.size,
+        stamp.mtime_ns,
+        stamp.ctime_ns,
+        _signed(stamp.inode),
+        stamp.tag,
+        seen.mode,
+        seen.target,
+        known.implicit,
+    )
+
+
+def _signed(inode: int) -> int:
+    """Return an unsigned 64-bit number as SQLite can keep it."""
+    return inode - (1 << 64) if inode >= 1 << 63 else inode
+
+
+def _path(folder: str, last: str) -> str:
+    return f"{folder}/{last}" if folder else last

@@ -1,0 +1,1 @@
+"""The syncd command: one module per group of commands."""

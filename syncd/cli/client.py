@@ -1,0 +1,161 @@
+"""Asking the daemon over HTTP, and what its refusals mean for a command."""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlencode
+
+import click
+import httpx
+from msgspec import Struct
+
+from syncd import errors
+
+DEFAULT_URL = "http://127.0.0.1:3862"
+PREFIX = "/api/v1.0"
+PATIENCE = httpx.Timeout(60, connect=5)
+"""An answer may take a while (stopping an entry); a connection does not."""
+
+REFUSALS: dict[int, type[errors.SyncdError]] = {
+    403: errors.NotAllowed,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.TooLarge,
+    429: errors.TooManyRequests,
+    502: errors.StorageError,
+    507: errors.StorageFull,
+}
+"""What a status means; otherwise 4xx: the request was wrong, 5xx: try later."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Answer(Struct, frozen=True):
+    """What the daemon said: the text as it came, and what it means."""
+
+    text: str
+    document: Any
+
+
+class Client:
+    """A connection to one daemon."""
+
+    def __init__(self, url: str) -> None:
+        """Raise BadRequest if the address cannot be one; nothing is asked yet."""
+        self._url = url
+        try:
+            self._http = httpx.Client(
+                base_url=url.rstrip("/"), timeout=PATIENCE, trust_env=False
+            )
+        except httpx.InvalidURL as error:
+            raise errors.BadRequest(f"not an address: {url!r} ({error})") from None
+        if self._http.base_url.scheme not in ("http", "https"):
+            raise errors.BadRequest(f"not an address: {url!r}; write http://HOST:PORT")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, /, **query: str | bytes | int | None) -> Answer:
+        """Return the answer; None is left out of the query, bytes go as they are."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", path + ("?" + urlencode(given) if given else ""))
+
+    def put(self, path: str, body: object = None) -> Answer:
+        """Ask for a change; raise what the daemon's refusal means."""
+        return self._ask("PUT", path, body)
+
+    def post(self, path: str, body: object) -> Answer:
+        """Ask a question that has a body."""
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: object = None) -> Answer:
+        try:
+            response = self._http.request(method, PREFIX + path, json=body)
+        except httpx.ConnectError:
+            raise errors.Unavailable(
+                f"no daemon answers at {self._url}\n"
+                "start one with `syncd run`, or say where it is by --url or SYNCD_URL"
+            ) from None
+        except httpx.TimeoutException:
+            raise errors.Unavailable(f"{self._url} took too long to answer") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise errors.Unavailable(f"cannot ask {self._url}: {error}") from None
+        return _understood(response)
+
+
+def segment(name: str) -> str:
+    """Return a name as one part of an address."""
+    return quote(name, safe="")
+
+
+def raw(path: str) -> bytes:
+    """Return a path from the command line as it is on the disk, UTF-8 or not."""
+    return os.fsencode(path)
+
+
+def talks(command: Command) -> Command:
+    """Give a command --url and --json, which count wherever they are written."""
+    for option in (_JSON, _URL):
+        command = option(command)
+    return command
+
+
+def client(context: click.Context | None = None) -> Client:
+    """Return a connection to the daemon that the command line names."""
+    context = context or click.get_current_context()
+    return Client(str(context.meta.get("syncd.url", DEFAULT_URL)))
+
+
+def wants_json() -> bool:
+    """Tell whether the command line asks for JSON."""
+    return bool(click.get_current_context().meta.get("syncd.json", False))
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        context.meta[f"syncd.{parameter.name}"] = value
+
+
+_URL = click.option(
+    "--url",
+    envvar="SYNCD_URL",
+    metavar="URL",
+    expose_value=False,
+    callback=_remember,
+    help=f"Where the daemon is (or SYNCD_URL).  [{DEFAULT_URL}]",
+)
+_JSON = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Print one JSON document, for programs.",
+)
+
+
+def _understood(response: httpx.Response) -> Answer:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if response.is_success and document is not None:
+        return Answer(response.text, document)
+    raise _meaning(response, document)
+
+
+def _meaning(response: httpx.Response, document: Any) -> errors.SyncdError:
+    status, url = response.status_code, response.request.url
+    if not isinstance(document, dict) or "reason" not in document:
+        return errors.Unavailable(f"{url} is no syncd daemon: it answered {status}")
+    otherwise = errors.Unavailable if status >= 500 else errors.BadRequest
+    return REFUSALS.get(status, otherwise)(_words(document))
+
+
+def _words(document: dict[str, Any]) -> str:
+    faults = document.get("faults") or []
+    lines = [fault if isinstance(fault, str) else json.dumps(fault) for fault in faults]
+    return "\n".join(dict.fromkeys([*str(document["reason"]).splitlines(), *lines]))

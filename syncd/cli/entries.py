@@ -1,0 +1,129 @@
+"""syncd entries: look after single entries."""
+
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from syncd.cli import show
+from syncd.cli.client import client, segment, talks, wants_json
+from syncd.errors import SyncdError
+
+
+def known(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the entries that begin so, for the shell; none without a daemon."""
+    try:
+        with client(context) as daemon:
+            listed = daemon.get("/entries").document["entries"]
+    except SyncdError:
+        return []
+    names = (entry["name"] for entry in listed)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+NAME = click.argument("name", shell_complete=known)
+
+
+@click.group()
+@talks
+def entries() -> None:
+    """Look after entries: the storages that are kept in step.
+
+    \b
+    Example:  syncd entries stop A
+    """
+
+
+@entries.command("list")
+@talks
+def list_() -> None:
+    """List the entries, each with its driver and options.
+
+    \b
+    Example:  syncd entries list
+    """
+    with client() as daemon:
+        answer = daemon.get("/entries")
+    if wants_json():
+        return show.document(answer.text)
+    table = show.table("entry", "driver", "options")
+    for entry in answer.document["entries"]:
+        show.row(table, entry["name"], entry["driver"], _options(entry["options"]))
+    return show.console().print(table)
+
+
+@entries.command()
+@NAME
+@talks
+def start(name: str) -> None:
+    """Start an entry that is stopped.
+
+    \b
+    Example:  syncd entries start A
+    """
+    _order(name, "start", "is running")
+
+
+@entries.command()
+@NAME
+@talks
+def stop(name: str) -> None:
+    """Stop an entry, until it is started again; the daemon's restart does not.
+
+    \b
+    Example:  syncd entries stop A
+    """
+    _order(name, "stop", "is stopped")
+
+
+@entries.command()
+@NAME
+@talks
+def restart(name: str) -> None:
+    """Stop an entry and start it again.
+
+    \b
+    Example:  syncd entries restart A
+    """
+    _order(name, "restart", "is running again")
+
+
+@entries.command()
+@NAME
+@talks
+def approve(name: str) -> None:
+    """Let a suspended or held entry go on: what it shows now is meant so.
+
+    After a look at the storage: a root that is another disk is accepted as it is, and
+    deletions that were held are carried out elsewhere.
+
+    \b
+    Example:  syncd entries approve A
+    """
+    _order(name, "approve", "is approved and goes on")
+
+
+@entries.command()
+@NAME
+@talks
+def restore(name: str) -> None:
+    """Undo what is missing on a suspended entry: its files come from the others.
+
+    \b
+    Example:  syncd entries restore A
+    """
+    _order(name, "restore", "gets its files back")
+
+
+def _order(name: str, verb: str, done: str) -> None:
+    with client() as daemon:
+        answer = daemon.put(f"/entries/{segment(name)}/{verb}")
+    if wants_json():
+        return show.document(answer.text)
+    return click.echo(f"{show.printable(name)} {done}")
+
+
+def _options(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in options.items())

@@ -1,0 +1,103 @@
+"""syncd explain: why a file is where it is, as a story."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from syncd.cli import show
+from syncd.cli.client import Answer, Client, client, talks, wants_json
+from syncd.core import path as paths
+from syncd.errors import NotFound
+
+STYLES = {
+    "uptodate": "green",
+    "pending": "cyan",
+    "transferring": "cyan",
+    "blocked": "red",
+    "waiting to try again": "yellow",
+}
+
+
+@click.command()
+@click.argument("path")
+@talks
+def explain(path: str) -> None:
+    """Tell why a file is where it is: the rules, and how it stands on every entry.
+
+    PATH is the name inside the entries, or where the file lies on this disk.
+
+    \b
+    Example:  syncd explain docs/a.txt
+    """
+    with client() as daemon:
+        answer = _found(daemon, path)
+    if wants_json():
+        return show.document(answer.text)
+    return show.console().print(Text("\n").join(story(answer.document)))
+
+
+def story(said: dict[str, Any]) -> Iterator[Text]:
+    """Give the explanation line by line."""
+    file = said["file"]
+    yield Text.assemble(
+        (show.printable(file["filename"]), "bold"),
+        f", {show.amount(file['size'])}, changed {show.moment(file['mtime'])}",
+    )
+    if file.get("conflict_of"):
+        of = show.printable(file["conflict_of"])
+        yield Text(f"kept from a conflict over {of}", style="yellow")
+    yield Text(f"should be on {show.listed(file['owners'])}")
+    yield Text()
+    yield Text("Rules that match:" if said["rules"] else "No rule matches: it stays.")
+    for rule in said["rules"]:
+        words = json.dumps(rule["rule"], ensure_ascii=False)
+        yield Text(f"  {rule['number']}. {show.printable(words)}")
+    yield Text()
+    for copy in said["entries"]:
+        yield from _on_one(copy)
+
+
+def _on_one(copy: dict[str, Any]) -> Iterator[Text]:
+    state = Text(copy["state"], style=STYLES.get(copy["state"], "dim"))
+    yield Text.assemble(
+        (show.printable(copy["entry"]), "bold"),
+        ": ",
+        state,
+        f"; {show.printable(copy['because'])}",
+    )
+    if copy.get("reason"):
+        yield Text("  " + show.printable(copy["reason"]), style="red")
+    if copy.get("retry_at"):
+        tried = show.counted(copy.get("attempts", 0), "attempt")
+        yield Text(f"  {tried}, next at {show.moment(copy['retry_at'])}")
+
+
+def _found(daemon: Client, path: str) -> Answer:
+    """Return what is said of a file, by its name or by its place on this disk."""
+    try:
+        return _asked(daemon, path)
+    except NotFound:
+        inside = _inside_an_entry(daemon, path)
+    if inside is not None:
+        return _asked(daemon, inside)
+    raise NotFound(f"no file {path} is known; names are as `syncd files` shows them")
+
+
+def _asked(daemon: Client, path: str) -> Answer:
+    name = paths.checked(paths.from_bytes(os.fsencode(path)))
+    return daemon.get(f"/files/{paths.fid(name)}/explain")
+
+
+def _inside_an_entry(daemon: Client, path: str) -> str | None:
+    """Return the name a place on this disk has inside an entry; None if it has none."""
+    place = Path(path).absolute()
+    for entry in daemon.get("/entries").document["entries"]:
+        root = entry["options"].get("root")
+        if root is not None and place.is_relative_to(Path(root).absolute()):
+            return str(place.relative_to(Path(root).absolute()))
+    return None

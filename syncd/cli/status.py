@@ -1,0 +1,115 @@
+"""syncd status: how everything stands, once or live."""
+
+import time
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from syncd.cli import show
+from syncd.cli.client import Answer, Client, client, talks, wants_json
+
+INTERVAL = 0.5
+"""Seconds between two looks."""
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
+@talks
+def status(watch: bool) -> None:
+    """Show every entry: its state, what it holds, what it waits for.
+
+    While files are being copied, bars show how far it is.
+
+    \b
+    Example:  syncd status --watch
+    """
+    with client() as daemon:
+        if watch:
+            _watch(daemon)
+        else:
+            _show(daemon.get("/status"))
+
+
+def _show(answer: Answer) -> None:
+    if wants_json():
+        return show.document(answer.text)
+    return show.console().print(picture(answer.document))
+
+
+def _watch(daemon: Client) -> None:
+    """Show it live on a terminal; into a pipe, one after the other."""
+    out = show.console()
+    if wants_json() or not out.is_terminal:
+        while True:
+            _show(daemon.get("/status"))
+            time.sleep(INTERVAL)
+    with Live(console=out, auto_refresh=False) as live:
+        while True:
+            live.update(picture(daemon.get("/status").document), refresh=True)
+            time.sleep(INTERVAL)
+
+
+def picture(document: dict[str, Any]) -> RenderableType:
+    """Return the whole of it: the table, the sum of it, and bars for what is copied."""
+    parts: list[RenderableType] = [_entries(document["entries"]), _total(document)]
+    bars = _bars(document)
+    if bars.row_count:
+        parts += [Text(), bars]
+    return Group(*parts)
+
+
+def _entries(entries: list[dict[str, Any]]) -> Table:
+    figures = ["files", "size", "pending", "conflicts"]
+    table = show.table("entry", "state", *figures, "reason", right=figures)
+    for entry in entries:
+        show.row(
+            table,
+            entry["name"],
+            show.state(entry["state"]),
+            f"{entry['files']:,}",
+            show.amount(entry["bytes"]),
+            _noticed(entry["pending"], "cyan"),
+            _noticed(entry.get("conflicts", 0), "yellow"),
+            entry.get("reason") or "",
+        )
+    return table
+
+
+def _noticed(number: int, style: str) -> Text:
+    """Return a figure that shows only when there is something to see."""
+    return Text(f"{number:,}", style=style if number else "dim")
+
+
+def _total(document: dict[str, Any]) -> Text:
+    pending = sum(entry["pending"] for entry in document["entries"])
+    conflicts = document.get("conflicts", 0)
+    waiting = f"{pending:,} pending" if pending else "everything is in step"
+    words = [show.counted(document["files"], "file"), waiting]
+    if conflicts:
+        words.append(show.counted(conflicts, "conflict"))
+    return Text(", ".join(words), style="dim")
+
+
+def _bars(document: dict[str, Any]) -> Table:
+    """Return a bar for each entry that lacks something, and for its long transfers."""
+    bars = Table.grid(padding=(0, 2))
+    for entry in document["entries"]:
+        if entry["pending"]:
+            done, lacking = entry["files"], entry["pending"]
+            told = f"{done:,} of {done + lacking:,}"
+            _bar(bars, entry["name"], done, done + lacking, told)
+        for transfer in entry.get("in_flight", ()):
+            copied, size = transfer["copied"], transfer["bytes"]
+            told = f"{show.amount(copied)} of {show.amount(size)}"
+            _bar(bars, f"  {transfer['filename']}", copied, size, told)
+    return bars
+
+
+def _bar(to: Table, name: str, done: int, total: int, told: str) -> None:
+    bar = ProgressBar(total=max(total, 1), completed=done, width=30)
+    to.add_row(Text(show.printable(name)), bar, Text(told))

@@ -1,0 +1,24 @@
+"""The only place that asks the system what time it is."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """Return the present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def timestamp() -> float:
+    """Return the present moment in seconds since 1970 (UTC)."""
+    return time.time()
+
+
+def nanoseconds() -> int:
+    """Return the present moment in nanoseconds since 1970 (UTC)."""
+    return time.time_ns()
+
+
+def monotonic() -> float:
+    """Return seconds that only ever grow; good for durations, not for dates."""
+    return time.monotonic()

@@ -1,0 +1,131 @@
+"""From a file to a Config, or to one error that names every fault in it."""
+
+import json
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from syncd import document
+from syncd.config import together
+from syncd.config.values import Config, Entry, Limits, Log
+from syncd.document import Document, Fault, Place
+from syncd.errors import ConfigError
+from syncd.log import printable, scrubbed
+
+WORDS = {
+    "bool_type": "is not true or false; write one of them, without quotes",
+    "dict_type": "is not a mapping; write KEY: VALUE below it",
+    "enum": "is not one of {expected}; choose one",
+    "float_type": "is not a number; write one, without quotes",
+    "greater_than": "is not greater than {gt:g}; raise it",
+    "json_invalid": "is nested too deeply; no setting needs that",
+    "int_type": "is not a whole number; write one, without quotes",
+    "list_type": "is not a list; write [ONE, ANOTHER]",
+    "literal_error": "is not one of {expected}; choose one",
+    "missing": "is missing; add it",
+    "model_type": "is not a mapping; write KEY: VALUE below it",
+    "path_type": "is not text; put it in quotes",
+    "string_type": "is not text; put it in quotes",
+    "string_too_short": "is empty; write something",
+    "too_short": "is empty; give at least {min_length}",
+    "tuple_type": "is not a list; write [ONE, ANOTHER]",
+    "value_error": "{error}",
+}
+"""What is wrong and what to do, by pydantic's kind of error."""
+
+_KEY = "[key]"
+
+
+def read(path: Path) -> Config:
+    """Return the configuration in the file.
+
+    Raise one ConfigError that names every fault, each as
+    ``FILE: PLACE: what is wrong; what to do``.
+    """
+    try:
+        said = document.parse(path.read_bytes(), path.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; name another with --config"
+        ) from None
+    config, faults = _checked(said)
+    if faults or config is None:
+        raise ConfigError("\n".join(_lines(path, faults, said.secrets)))
+    return config.model_copy(
+        update={"state": config.state.resolve(), "rules": path.parent / config.rules}
+    )
+
+
+def model_faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """Return pydantic's faults in our words; the model is that of the whole value."""
+    found = error.errors(include_url=False)
+    return [_fault(one, model) for one in found if not _is_aftermath(one, found)]
+
+
+def _checked(said: Document) -> tuple[Config | None, list[Fault]]:
+    if said.faults and said.faults[0].place == () and said.value is None:
+        return None, said.faults
+    config, found = None, list[Fault]()
+    try:
+        config = Config.model_validate_json(
+            json.dumps(said.value), context=said.secrets
+        )
+    except ValidationError as error:
+        found = model_faults(error, Config)
+    found += together.faults(said.value, model_faults)
+    # What could not be read has been said; that it is null or missing is no news.
+    known = [fault.place for fault in said.faults]
+    new = [f for f in found if not any(f.place[: len(p)] == p for p in known if p)]
+    return config, said.faults + new
+
+
+def _lines(path: Path, faults: list[Fault], secrets: frozenset[str]) -> list[str]:
+    return [
+        f"{path}: {document.shown(fault.place) or 'configuration'}:"
+        f" {scrubbed(fault.words, secrets)}"
+        for fault in dict.fromkeys(faults)
+    ]
+
+
+def _fault(error: ErrorDetails, model: type[BaseModel]) -> Fault:
+    place: Place = tuple(part for part in error["loc"] if part != _KEY)
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        known = list(_model(model, place[:-1]).model_fields)
+        return Fault(place, _unknown(str(place[-1]), known))
+    if kind in WORDS:
+        return Fault(place, WORDS[kind].format(**error.get("ctx", {})))
+    said = printable(error["msg"])
+    return Fault(place, f"{said[:1].lower()}{said[1:]}; see the reference of settings")
+
+
+def _is_aftermath(error: ErrorDetails, found: list[ErrorDetails]) -> bool:
+    """Tell whether it is only empty because what it holds is wrong."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place
+        for other in found
+    )
+
+
+def _model(whole: type[BaseModel], place: Place) -> type[BaseModel]:
+    """Return the model of what stands at the place."""
+    if whole is not Config:
+        return whole
+    match place:
+        case ("entries", _):
+            return Entry
+        case ("log",):
+            return Log
+        case ("limits",):
+            return Limits
+    return Config
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = get_close_matches(key, known, n=1)
+    if near:
+        return f"is not known; did you mean {near[0]}?"
+    return f"is not known; possible here: {', '.join(sorted(known)) or 'nothing'}"

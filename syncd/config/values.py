@@ -1,0 +1,225 @@
+"""What a configuration says, as frozen values; their annotations are the reference."""
+
+import ipaddress
+import re
+import unicodedata
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import pathspec
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+)
+
+from syncd.core import match
+from syncd.core.world import OnDelete, OnUnmatch
+from syncd.log import HIDDEN
+
+LONGEST_NAME = 100
+"""Bytes of an entry's name: it becomes part of file names (conflicts)."""
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:\s]+):(\d{1,5})", re.ASCII)
+
+
+class Address(NamedTuple):
+    """Where to listen: an IP address or localhost, and a port (0: any free one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Conflict(NamedTuple):
+    """Which content keeps the name; without a wish, the later one."""
+
+    larger: bool = False
+    prefer: tuple[str, ...] = ()
+
+
+def _address(value: object) -> Address:
+    parts = _ADDRESS.fullmatch(str(value))
+    if not isinstance(value, str) or parts is None or int(parts[2]) > 65535:
+        raise ValueError("is not HOST:PORT; write 127.0.0.1:3862 or '[::1]:3862'")
+    address = Address(parts[1].strip("[]"), int(parts[2]))
+    if not _is_loopback(address.host):
+        raise ValueError(
+            f"{address} can be reached from other machines, and syncd cannot ask for"
+            " credentials yet; listen on 127.0.0.1 or [::1], and let others in"
+            " through a proxy or an SSH tunnel"
+        )
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _seconds(value: object) -> float:
+    try:
+        return match.duration(value)
+    except ValueError:
+        raise ValueError(
+            "is not a duration; write seconds, or text like 90s, 15m, 1h30m or 7d"
+        ) from None
+
+
+def _conflict(value: object) -> Conflict:
+    match value:
+        case "keep-both":
+            return Conflict()
+        case "larger":
+            return Conflict(larger=True)
+        case {"prefer": [_, *_] as names, **others} if not others:
+            if all(isinstance(name, str) for name in names):
+                return Conflict(prefer=tuple(names))
+    raise ValueError(
+        "is not a way to settle conflicts; write keep-both, larger or {prefer: [A, B]}"
+    )
+
+
+def _pattern(value: str) -> str:
+    try:
+        pathspec.GitIgnoreSpec.from_lines([value])
+    except ValueError as error:
+        raise ValueError(f"{error}; write it as in a .gitignore file") from None
+    return value
+
+
+def _name(value: str) -> str:
+    controls = [c for c in value if unicodedata.category(c) in ("Cc", "Zl", "Zp")]
+    if controls or "/" in value or ":" in value:
+        raise ValueError("holds '/', ':' or a control character; choose another name")
+    if value in ("", ".", "..") or value != value.strip() or value.startswith("-"):
+        raise ValueError("is empty, '.', '..', or has '-' or blanks around; rename it")
+    if len(value.encode()) > LONGEST_NAME:
+        raise ValueError(f"is longer than {LONGEST_NAME} bytes; shorten it")
+    return value
+
+
+class Value(BaseModel):
+    """A frozen value that refuses what it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True
+    )
+
+
+class Entry(Value):
+    """One storage to keep in step."""
+
+    driver: str = Field(description="the kind of storage")
+    options: dict[str, Any] = Field(
+        default={}, repr=False, description="what its driver wants to know"
+    )
+    ignore: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
+        default=(),
+        description="patterns, as in a .gitignore file, of what is left alone",
+    )
+    rescan: Annotated[float, PlainValidator(_seconds)] = Field(
+        default=3600.0,
+        description="time between two walks of the whole storage: seconds, or text like"
+        " 90s, 15m, 1h30m or 7d; 0 walks only at the start",
+    )
+    on_delete: OnDelete = Field(
+        default=OnDelete.PROPAGATE,
+        description="a deletion here is carried to the others (propagate), undone"
+        " from them (restore), or kept to this entry (ignore)",
+    )
+    on_unmatch: OnUnmatch = Field(
+        default=OnUnmatch.KEEP,
+        description="a copy that no rule wants any more stays, no longer maintained"
+        " (keep), or goes once another owner holds it (delete)",
+    )
+    conflict: Annotated[Conflict, PlainValidator(_conflict)] = Field(
+        default=Conflict(),
+        description="which of two contents keeps the name: the later one (keep-both),"
+        " the larger one (larger), or that of the first of these entries"
+        " ({prefer: [A, B]}); the other is kept beside it in every case",
+    )
+    _secrets: frozenset[str] = PrivateAttr(frozenset())
+
+    def model_post_init(self, context: Any) -> None:
+        """Remember which texts may not be shown."""
+        self._secrets = context or frozenset()
+
+    def shown(self) -> dict[str, Any]:
+        """Return the options with secrets hidden, for answers and logs."""
+        return {
+            key: _masked(value, self._secrets) for key, value in self.options.items()
+        }
+
+
+class Log(Value):
+    """What is logged, and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least important lines that are written"
+    )
+    format: Literal["console", "json"] = Field(
+        default="console",
+        description="how lines on stderr look: for people, or for programs",
+    )
+
+
+class Limits(Value):
+    """What a client of the API may ask for."""
+
+    body: Annotated[int, PlainValidator(match.size)] = Field(
+        default=1 << 20,
+        description="the largest body of a request: 65536, 1MiB",
+    )
+    requests_per_second: float = Field(
+        default=1000.0, gt=0, description="requests answered in a second, on average"
+    )
+
+
+class Config(Value):
+    """Everything the configuration says."""
+
+    listen: tuple[Annotated[Address, PlainValidator(_address)], ...] = Field(
+        default=(Address("127.0.0.1", 3862),),
+        min_length=1,
+        description="addresses of the API, as HOST:PORT; only loopback for now",
+    )
+    state: Path = Field(
+        default=Path("var"),
+        description="folder of index, ledgers, sockets and logs; made with mode 0700,"
+        " relative to the working directory",
+    )
+    rules: Path = Field(
+        default=Path("rules.yaml"),
+        description="file of the rules, relative to the folder of this file",
+    )
+    entries: dict[Annotated[str, AfterValidator(_name)], Entry] = Field(
+        min_length=1, description="the storages, by name"
+    )
+    log: Log = Field(default=Log(), description="what is logged, and how it looks")
+    limits: Limits = Field(default=Limits(), description="what a client may ask for")
+    _secrets: frozenset[str] = PrivateAttr(frozenset())
+
+    def model_post_init(self, context: Any) -> None:
+        """Remember which texts may not be shown."""
+        self._secrets = context or frozenset()
+
+    def secrets(self) -> frozenset[str]:
+        """Return the texts that may stand in no line of the log."""
+        return self._secrets
+
+
+def _masked(value: Any, secrets: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, secrets) for item in value]
+    return HIDDEN if isinstance(value, str) and value in secrets else value

@@ -1,0 +1,1 @@
+"""Decisions: values in, values out; no await, no clock, no disk."""

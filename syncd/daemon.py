@@ -1,0 +1,271 @@
+"""Opens the rooms in order on one exit stack, and closes them in reverse."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from syncd import clock, config, log, wire
+from syncd.api import desk
+from syncd.api.events import News
+from syncd.api.rooms import DriverView, EntryView, Rooms
+from syncd.api.server import Limits, Server
+from syncd.config import Config
+from syncd.core.file import Slot
+from syncd.core.rules import schema
+from syncd.core.world import Member
+from syncd.drivers import registry
+from syncd.errors import SyncdError
+from syncd.replication import judging
+from syncd.replication.door import Door
+from syncd.replication.referee import Referee
+from syncd.replication.rulebook import Rulebook
+from syncd.store import entries, settings
+from syncd.store.database import Store
+from syncd.store.entries import Entry
+from syncd.supervisor import content, single
+from syncd.supervisor.service import Service
+from syncd.supervisor.supervisor import Supervisor
+
+INDEX = "index"
+"""The setting that holds the index's own id."""
+
+
+def run(config_path: Path, ready: Callable[[], None] = lambda: None) -> int:
+    """Serve until told to stop, and return the exit code.
+
+    ``ready`` is called once everything listens. Raise SyncdError when the daemon
+    cannot start.
+    """
+    loaded = config.read(config_path)
+    state = loaded.state.absolute()
+    said = (loaded.log.level, loaded.log.format, loaded.secrets())
+    log.configure(*said)  # The file lies in a folder that is not ours yet.
+    with single.held(state):
+        log.configure(*said, state / "log" / "syncd.log")
+        # What is loaded by now stays: searching it for garbage stops the loop for long.
+        gc.freeze()
+        asyncio.run(serve(loaded, ready))
+    return 0
+
+
+async def serve(loaded: Config, ready: Callable[[], None]) -> None:
+    """Run until told to stop; whatever was opened is closed in reverse order."""
+    async with AsyncExitStack() as rooms:
+        signals = Signals()
+        service = await rooms.enter_async_context(Service())
+        state = loaded.state.absolute()
+        store = await rooms.enter_async_context(Store(state / "index.db"))
+        index, known, reused = await store.run(_configure, list(loaded.entries))
+        parts = Parts(loaded, store, index, known)
+        referee = await rooms.enter_async_context(parts.referee)
+        for slot in reused:
+            await referee.drop_copies(slot)
+        rulebook = await parts.rulebook(*await store.read(judging.in_force))
+        supervisor = await rooms.enter_async_context(parts.supervisor)
+        served = parts.rooms(rulebook)
+        await rooms.enter_async_context(parts.server(served))
+        service.ready()
+        ready()
+        log.get(__name__).info("ready", action="start", entries=len(known))
+        await signals.told_to_stop(referee.task, lambda: _reload(rulebook))
+        service.stopping()
+        log.get(__name__).info("stopping", action="stop")
+        del supervisor
+
+
+class Parts:
+    """The rooms of one daemon, made to know of each other; each is opened by serve."""
+
+    def __init__(
+        self,
+        loaded: Config,
+        store: Store,
+        index: str,
+        known: dict[str, Entry],
+    ) -> None:
+        self._loaded = loaded
+        self._state = loaded.state.absolute()
+        self._store = store
+        self._known = known
+        self._news = News()
+        door = Door(
+            store,
+            index,
+            send=self._send,
+            report=self._report,
+        )
+        self.referee = Referee(
+            store,
+            door,
+            {known[name].slot: _member(name, one) for name, one in _entries(loaded)},
+            send=self._send,
+            tell=self._news.tell,
+            now=clock.timestamp,
+        )
+        run = self._state / "run"
+        addresses = {name: f"{known[name].slot}.sock" for name, _ in _entries(loaded)}
+        self.supervisor = Supervisor(
+            run,
+            {
+                name: self._settings(name, one, run, addresses)
+                for name, one in _entries(loaded)
+            },
+            hear=self.referee.hear,
+            hear_lost=self.referee.lost,
+            news=self._news.tell,
+            keep_stopped=self._keep_stopped,
+            stopped={name for name, entry in known.items() if entry.stopped},
+        )
+        self._sockets = {name: run / file for name, file in addresses.items()}
+
+    async def rulebook(self, document: Any | None, mark: str | None) -> Rulebook:
+        """Return the open rulebook; its rules are in force."""
+        book = Rulebook(
+            self._loaded.rules,
+            list(self._loaded.entries),
+            document,
+            self.referee.use,
+            structlog.get_logger("syncd.rules"),
+            mark=mark,
+        )
+        await book.open()
+        return book
+
+    def rooms(self, rulebook: Rulebook) -> Rooms:
+        """Return the rooms as the API wants them."""
+        views = {
+            name: EntryView(name=name, driver=one.driver, options=one.shown())
+            for name, one in _entries(self._loaded)
+        }
+        return Rooms(
+            files=desk.Files(self._store, self.referee, self._sockets),
+            entries=desk.Entries(views, self.supervisor, self.referee),
+            rulebook=desk.Rules(rulebook, self._store, self.referee),
+            news=self._news,
+            read=content.read,
+            drivers=[
+                DriverView(name=name, about=one.description, options=one.options)
+                for name, one in registry.schemas().items()
+            ],
+            version=version("syncd"),
+            rules_schema=schema(),
+        )
+
+    def server(self, rooms: Rooms) -> Server:
+        """Return the HTTP server."""
+        limits = self._loaded.limits
+        return Server(
+            rooms,
+            [(address.host, address.port) for address in self._loaded.listen],
+            limits=Limits(
+                body=int(limits.body),
+                rate=limits.requests_per_second,
+                burst=2 * limits.requests_per_second,
+            ),
+        )
+
+    def _settings(
+        self, name: str, one: config.Entry, run: Path, addresses: dict[str, str]
+    ) -> wire.Settings:
+        slot = self._known[name].slot
+        return wire.Settings(
+            entry=name,
+            driver=one.driver,
+            options=one.options,
+            ignore=list(one.ignore),
+            rescan=one.rescan,
+            state=str(self._state / "entries" / str(slot)),
+            sockets=str(run),
+            addresses=addresses,
+        )
+
+    def _send(self, name: str, message: wire.Down) -> bool:
+        return self.supervisor.send(name, message)
+
+    def _report(self, name: str, reason: str | None) -> None:
+        self.supervisor.told_suspended(name, reason)
+
+    async def _keep_stopped(self, name: str, stopped: bool) -> None:
+        slot: Slot = self._known[name].slot
+        await self._store.run(entries.stop, slot, stopped)
+
+
+class Signals:
+    """What the system or a person on the terminal tells the daemon."""
+
+    def __init__(self) -> None:
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+
+    async def told_to_stop(
+        self, work: "asyncio.Task[None]", reload: Callable[[], Any]
+    ) -> None:
+        """Return once SIGTERM or SIGINT arrives; SIGHUP calls for a reload.
+
+        Raise what ended the work, if it ends: nothing limps on without it.
+        """
+        stop = asyncio.create_task(self._wait(), name="wait for SIGTERM")
+        hangup = asyncio.create_task(self._reload_often(reload), name="SIGHUP")
+        ended, _ = await asyncio.wait(
+            [stop, hangup, work], return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in (stop, hangup):
+            task.cancel()
+        for task in ended - {stop}:
+            task.result()
+
+    async def _wait(self) -> None:
+        await self._stop.wait()
+
+    async def _reload_often(self, reload: Callable[[], Any]) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            await reload()
+
+
+async def _reload(rulebook: Rulebook) -> None:
+    try:
+        changed = await rulebook.reload()
+    except SyncdError as error:
+        log.get(__name__).error("rules refused", action="reload", reason=str(error))
+    else:
+        log.get(__name__).info("rules read", action="reload", changed=changed)
+
+
+def _configure(db: Any, names: list[str]) -> tuple[str, dict[str, Entry], list[Slot]]:
+    """Return the index's id, its entries by name, and slots used for another one."""
+    index = settings.get(db, INDEX)
+    if index is None:
+        index = str(uuid4())
+        settings.put(db, INDEX, index)
+    reused = entries.configure(db, names, [str(uuid4()) for _ in names])
+    known = {one.name: one for one in entries.everything(db) if one.configured}
+    return index, known, reused
+
+
+def _entries(loaded: Config) -> list[tuple[str, config.Entry]]:
+    return list(loaded.entries.items())
+
+
+def _member(name: str, one: config.Entry) -> Member:
+    return Member(
+        name=name,
+        on_delete=one.on_delete,
+        on_unmatch=one.on_unmatch,
+        prefer=one.conflict.prefer,
+        larger=one.conflict.larger,
+        ignore=one.ignore,
+    )

@@ -1,0 +1,1 @@
+"""Storages: one contract, one file per kind."""

@@ -1,0 +1,248 @@
+"""What a storage can do: the one contract every driver fulfils."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from enum import Flag, auto
+from typing import Any, ClassVar, Protocol, Self
+
+from msgspec import Struct
+from pydantic import BaseModel
+
+from syncd.core.change import Amend, Delete, Put, SetAside
+from syncd.core.file import Seen, Stamp
+from syncd.errors import StorageError
+
+
+class Can(Flag):
+    """What a driver may lack and still be a driver."""
+
+    NOTHING_MORE = 0
+    WATCH = auto()
+    """It tells of changes by itself (Watching); others are only walked."""
+    DESCRIPTORS = auto()
+    """Its files can be opened as file descriptors (Opening), so the kernel copies."""
+    KEEP_TIMES = auto()
+    KEEP_MODES = auto()
+    LINKS = auto()
+    DIRECTORIES = auto()
+    """It has empty folders."""
+    ANY_NAME = auto()
+    """It takes names that are not UTF-8."""
+
+
+class Options(BaseModel, extra="forbid", frozen=True):
+    """What an entry's ``options`` may say; each driver adds its own fields."""
+
+    def folders(self) -> dict[str, str]:
+        """Return the local folders it writes to, by option; entries may share none."""
+        return {}
+
+
+class Facts(Struct, frozen=True):
+    """What reading a content told: only what was asked for."""
+
+    digest: bytes | None = None
+    mime: str | None = None
+
+
+class Written(Struct, frozen=True):
+    """What a Put left: the path as it is now, and the digest of what was written."""
+
+    seen: Seen
+    digest: bytes | None
+    copied: int
+    """Bytes that came from a source; 0 for a rename, a folder or a link."""
+
+
+Content = int | Callable[[], AsyncIterator[bytes]]
+"""A content to write: an open descriptor (left open by the driver), or chunks."""
+
+
+class Writing(Struct, frozen=True):
+    """One Put with the content to write; None for folders, links and usable hints."""
+
+    put: Put
+    content: Content | None
+
+
+class Driver(Protocol):
+    """One open storage.
+
+    Paths are core.path texts. Work comes in batches: a method that takes a
+    sequence answers with a list of the same length, where an item that could
+    not be done is a StorageError and has changed nothing; only trouble with the
+    storage as a whole is raised (StorageUntrusted: root or marker gone). Items
+    of one call are carried out in order, except that a driver may make all
+    content durable at once. What a method answers survives a power cut.
+
+    Where an order says what lies at a path (``replaces``, ``stamp``), the
+    driver looks right before it acts, answers StorageChanged if it is something
+    else, and never destroys what it did not expect. What is already as ordered
+    (a folder that exists, a deleted path that is gone) is no error.
+
+    Methods may be cancelled and run at the same time for different paths. A
+    cancelled, failed or killed write leaves the old content in place; what it
+    leaves else, a later ``open`` clears away.
+    """
+
+    can: ClassVar[Can]
+    Options: ClassVar[type[Options]]
+
+    @classmethod
+    def create(cls, options: Any, ignore: Sequence[str]) -> Self:
+        """Return the driver, not yet open; options are an instance of cls.Options."""
+        ...
+
+    async def open(self) -> None:
+        """Make sure that the storage is there and clear what a crash left behind.
+
+        Raise StorageUntrusted when it is not there.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; closing twice is no error."""
+        ...
+
+    async def marker(self) -> str | None:
+        """Return the id the storage carries, None if it has none."""
+        ...
+
+    async def mark(self, marker: str) -> None:
+        """Make the storage carry the id; from now on every method insists on it."""
+        ...
+
+    async def is_empty(self) -> bool:
+        """Tell whether nothing but what is syncd's own lies in the storage."""
+        ...
+
+    def walk(self, below: str = "") -> AsyncIterator[tuple[str, list[Seen]]]:
+        """Give each folder below the path (itself first) with what lies in it.
+
+        A folder is given before the folders in it; its list is sorted by path.
+        What is ignored, reserved or neither file, folder nor link is left out.
+        A folder that vanishes meanwhile is left out; one that cannot be read is
+        given as an error by ``unreadable``, never as empty.
+        """
+        ...
+
+    def unreadable(self) -> dict[str, str]:
+        """Return, and forget, the folders walk could not read, each with its reason."""
+        ...
+
+    def left_alone(self) -> int:
+        """Return how many sockets, FIFOs and devices the last walks came by."""
+        ...
+
+    async def look(self, paths: Sequence[str]) -> list[Seen | StorageError | None]:
+        """Return what lies at each path now; None for nothing, or nothing we keep."""
+        ...
+
+    async def inspect(
+        self, path: str, stamp: Stamp, *, digest: bool, mime: bool
+    ) -> Facts:
+        """Read the content and tell about it; StorageChanged unless it has the stamp
+        before and after."""
+        ...
+
+    def read(
+        self, path: str, stamp: Stamp, start: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Give the content from start on, in chunks of at most 1 MiB.
+
+        Raise StorageChanged unless it has the stamp before and after.
+        """
+        ...
+
+    async def write(
+        self, items: Sequence[Writing], progress: Callable[[int, int], None]
+    ) -> list[Written | StorageError]:
+        """Carry out Puts; progress is told (order id, bytes so far) during long ones.
+
+        A content is verified against ``put.digest`` and ``put.size``; words about
+        a source that changed begin with "source". A file with a hint and no content is
+        renamed; words about a hint that is of no use begin with "hint": ask again
+        with the content. Missing parent folders are made: see made_parents.
+        """
+        ...
+
+    def made_parents(self) -> list[Seen]:
+        """Return, and forget, the folders that write and set_aside made on their way.
+
+        They are nobody's wish: when they become empty again, prune them.
+        """
+        ...
+
+    async def amend(self, orders: Sequence[Amend]) -> list[Seen | StorageError]:
+        """Change mode and mtime."""
+        ...
+
+    async def delete(self, orders: Sequence[Delete]) -> list[StorageError | None]:
+        """Remove files, links and empty folders.
+
+        A folder that is not empty stays, and is no error: from then on it is
+        treated like a parent made by write.
+        """
+        ...
+
+    async def prune(self, folders: Sequence[str]) -> list[str]:
+        """Remove those of the folders that are empty, deepest first; return them."""
+        ...
+
+    async def set_aside(self, orders: Sequence[SetAside]) -> list[Seen | StorageError]:
+        """Rename conflict losers out of the way, never over anything."""
+        ...
+
+
+class Watching(Driver, Protocol):
+    """A storage that tells of changes by itself."""
+
+    async def watch(self, tell: "Callable[[Sequence[Event]], None]") -> None:
+        """Start telling, on this loop, of every change from now on, until closed."""
+        ...
+
+    def watched(self) -> tuple[int, int]:
+        """Return how many folders are watched, and how many cannot be."""
+        ...
+
+    def is_written_to(self, path: str) -> bool:
+        """Tell whether some process has the file open for writing, as far as known."""
+        ...
+
+
+class What(Flag):
+    """What happened to a path, as raw as it comes."""
+
+    TOUCHED = auto()
+    """Something happened; more may follow at once."""
+    CLOSED = auto()
+    """A file was closed after writing, or came complete (renamed, linked)."""
+    GONE = auto()
+    """It was deleted or renamed away."""
+    TREE = auto()
+    """A folder came, went or moved: everything below it may have changed."""
+    LOST = auto()
+    """Events were lost: anything below the path may have changed."""
+
+
+class Event(Struct, frozen=True):
+    """One raw event."""
+
+    path: str
+    what: What
+
+
+class Opening(Driver, Protocol):
+    """A storage whose files can be opened as descriptors."""
+
+    def open_files(
+        self, wanted: Sequence[tuple[str, Stamp]]
+    ) -> list[int | StorageError]:
+        """Return a descriptor open for reading for each path that has its stamp.
+
+        Blocks; is called from a worker thread. The caller closes them.
+        """
+        ...
+
+    def is_unchanged(self, descriptor: int, stamp: Stamp) -> bool:
+        """Tell whether the open file still has the stamp."""
+        ...

@@ -1,0 +1,178 @@
+"""Making folders, setting modes and times, and letting it all survive a power cut."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from syncd.core.file import Seen
+from syncd.core.path import parent, readable
+from syncd.drivers.local_storage.failures import NO_PATH
+from syncd.drivers.local_storage.folder import Folders, component, seen_at
+from syncd.drivers.local_storage.renames import flush
+from syncd.errors import StorageChanged
+
+_FEW = 4
+_PARENT_MODE = 0o755
+_REFUSED = frozenset({errno.EPERM, errno.EOPNOTSUPP})
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_ANY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_ITSELF = b"."
+
+
+class Durable:
+    """Makes what a batch did survive a power cut.
+
+    A few things are flushed one by one; for more it is faster to flush their
+    whole file system, once for the contents and once for the names.
+    """
+
+    def __init__(self, folders: Folders, things: int) -> None:
+        self._folders = folders
+        self._few = things <= _FEW
+        self._touched: set[str] = set()
+
+    def touch(self, folder: str) -> None:
+        """Note that names in the folder, or what they stand for, have changed."""
+        self._touched.add(folder)
+
+    def file(self, descriptor: int) -> None:
+        """Flush the open file now if there are few; else with all the others."""
+        if self._few:
+            os.fsync(descriptor)
+
+    def file_at(self, folder: int, name: bytes) -> None:
+        """Do the same for the file of that name."""
+        try:
+            descriptor = os.open(name, _READ, dir_fd=folder)
+        except PermissionError:
+            self._few = False
+            return
+        try:
+            self.file(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def contents(self) -> None:
+        """Return when all contents are safe; their names may follow."""
+        if not self._few:
+            self._flush_systems()
+
+    def names(self) -> None:
+        """Return when everything is safe."""
+        if not self._few:
+            self._flush_systems()
+            return
+        for folder in self._touched:
+            self._flush(folder, os.fsync)
+
+    def _flush_systems(self) -> None:
+        flushed = set()
+        for folder in self._touched:
+            try:
+                system = os.fstat(self._folders.of(folder)).st_dev
+            except OSError as error:
+                if error.errno not in NO_PATH:
+                    raise
+                continue
+            if system not in flushed:
+                self._flush(folder, flush)
+                flushed.add(system)
+
+    def _flush(self, folder: str, way: Callable[[int], None]) -> None:
+        try:
+            handle = self._folders.reading(folder)
+        except PermissionError:
+            os.sync()
+            return
+        except OSError as error:
+            if error.errno in NO_PATH:  # its own end is made durable further up
+                return
+            raise
+        try:
+            way(handle)
+        finally:
+            os.close(handle)
+
+
+class Maker:
+    """Makes folders, and remembers those that nobody ordered."""
+
+    def __init__(self) -> None:
+        self._made: list[Seen] = []
+
+    def made_parents(self) -> list[Seen]:
+        """Return, and forget, the folders made on the way to others."""
+        made, self._made = self._made, []
+        return made
+
+    def parents(self, folders: Folders, path: str, durable: Durable) -> None:
+        """Make sure that there is a folder for the path to lie in."""
+        for part in path.split("/"):  # before anything is made
+            component(part)
+        missing: list[str] = []
+        folder = parent(path)
+        while True:
+            try:
+                folders.of(folder)
+            except FileNotFoundError:
+                missing.append(folder)
+                folder = parent(folder)
+            else:
+                break
+        for folder in reversed(missing):
+            if make_folder(folders, folder, _PARENT_MODE, durable):
+                made = seen_at(*folders.at(folder), folder)
+                self._made += [made] if made else []
+
+
+def make_folder(folders: Folders, path: str, mode: int, durable: Durable) -> bool:
+    """Make a folder; return whether it was new. StorageChanged if it cannot be one."""
+    parent_folder, name = folders.at(path)
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent_folder)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(name, dir_fd=parent_folder).st_mode):
+            raise StorageChanged(f"{readable(path)} is not a folder") from None
+        return False
+    durable.touch(parent(path))
+    set_folder_mode(folders, path, mode)
+    return True
+
+
+def set_folder_mode(folders: Folders, path: str, mode: int) -> None:
+    """Give a folder its mode, as far as the file system has modes."""
+    folder = folders.of(path)
+    if stat.S_IMODE(os.fstat(folder).st_mode) != mode:
+        with _unless_refused():
+            os.chmod(_ITSELF, mode, dir_fd=folder)
+
+
+def dress(descriptor: int, mode: int, mtime_ns: int) -> None:
+    """Give an open file its mode and time, as far as the file system has modes."""
+    with _unless_refused():
+        os.fchmod(descriptor, mode)
+    os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+
+
+def dress_at(folder: int, name: bytes, mode: int, mtime_ns: int) -> None:
+    """Give the file of that name, never what a link leads to, its mode and time."""
+    descriptor = os.open(name, _ANY, dir_fd=folder)
+    try:
+        itself = f"/proc/self/fd/{descriptor}"  # works without leave to read it
+        with _unless_refused():
+            Path(itself).chmod(mode)
+        os.utime(itself, ns=(mtime_ns, mtime_ns))
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _unless_refused() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise

@@ -1,0 +1,282 @@
+"""A local folder as a storage: the loop's side; each batch is one visit to a thread."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
+
+from syncd import clock
+from syncd.core.change import Amend, Delete, SetAside
+from syncd.core.file import Kind, Seen, Stamp
+from syncd.core.ignoring import Ignored
+from syncd.drivers import contract
+from syncd.drivers.contract import Can, Facts, Writing, Written
+from syncd.drivers.local_storage.changing import amend, delete, prune
+from syncd.drivers.local_storage.failures import attempt
+from syncd.drivers.local_storage.folder import Folders
+from syncd.drivers.local_storage.making import Durable, Maker
+from syncd.drivers.local_storage.moving import set_aside
+from syncd.drivers.local_storage.reading import (
+    STEP,
+    changed,
+    facts,
+    is_open_for_writing,
+    is_unchanged,
+    open_file,
+    opened,
+)
+from syncd.drivers.local_storage.root import MARKER, Root
+from syncd.drivers.local_storage.stopping import Work
+from syncd.drivers.local_storage.temps import Temps
+from syncd.drivers.local_storage.visits import Visits
+from syncd.drivers.local_storage.walking import Found, Walker, is_empty
+from syncd.drivers.local_storage.watching import Tell, Watcher
+from syncd.drivers.local_storage.writing import MOST, Writer
+from syncd.errors import StorageError
+
+_WALK_ENTRIES = 1000
+_WALK_SECONDS = 0.02
+
+
+class Options(contract.Options, frozen=True):
+    """Where the folder is."""
+
+    root: str = Field(min_length=1, description="the folder to keep in step")
+
+    def folders(self) -> dict[str, str]:
+        """Return the root: no two entries may share it."""
+        return {"root": self.root}
+
+
+class LocalStorage:
+    """A folder on this machine; see contract.Driver, Watching and Opening."""
+
+    can: ClassVar[Can] = (
+        Can.WATCH
+        | Can.DESCRIPTORS
+        | Can.KEEP_TIMES
+        | Can.KEEP_MODES
+        | Can.LINKS
+        | Can.DIRECTORIES
+        | Can.ANY_NAME
+    )
+    Options: ClassVar[type[contract.Options]] = Options
+
+    def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
+        self._root = Root(root)
+        self._visits = Visits(self._root)
+        self._ignored = Ignored(ignore)
+        self._temps = Temps()
+        self._maker = Maker()
+        self._walker = Walker(self._ignored, self._temps)
+        self._watcher: Watcher | None = None
+
+    @classmethod
+    def create(cls, options: Any, ignore: Sequence[str]) -> Self:
+        """Return the driver, not yet open."""
+        return cls(Path(options.root).absolute(), ignore)
+
+    async def open(self) -> None:
+        """Open the root; what a crash left behind is cleared when a walk meets it."""
+        await self._visits.in_thread(self._root.open)
+
+    async def close(self) -> None:
+        """Call off what is under way, and let go of everything."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            await asyncio.to_thread(watcher.stop)
+        await self._visits.close()
+        self._root.close()
+
+    async def marker(self) -> str | None:
+        """Return the id in the marker file; None if there is no such file."""
+        return await self._visits.in_thread(self._root.marker)
+
+    async def mark(self, marker: str) -> None:
+        """Write the marker file, unless it is there; from now on insist on it."""
+        marking = partial(self._root.mark, marker, self._temps)
+        answer = await self._visits.in_thread(partial(attempt, marking, MARKER))
+        if isinstance(answer, StorageError):
+            raise answer
+
+    async def is_empty(self) -> bool:
+        """Tell whether nothing but what is syncd's own lies in the root."""
+        return await self._visits.one("", lambda _: is_empty(self._root.handle))
+
+    async def walk(self, below: str = "") -> AsyncGenerator[Found, None]:
+        """Give each folder below the path with what lies in it."""
+        await self._visits.in_thread(self._root.check)
+        folders = self._walker.walk(self._root.handle, below)
+        try:
+            while some := await self._visits.in_thread(partial(_some, folders)):
+                for found in some:
+                    yield found
+        finally:
+            folders.close()
+        # What was taken away under our feet would look like an empty tree.
+        await self._visits.in_thread(self._root.check)
+
+    def unreadable(self) -> dict[str, str]:
+        """Return, and forget, the folders walk could not read."""
+        return self._walker.unreadable()
+
+    def left_alone(self) -> int:
+        """Return how many sockets, FIFOs and devices the last walks came by."""
+        return self._walker.left_alone
+
+    async def look(self, paths: Sequence[str]) -> list[Seen | StorageError | None]:
+        """Return what lies at each path now."""
+
+        def look(folders: Folders) -> list[Seen | StorageError | None]:
+            found = [
+                attempt(partial(self._walker.look, folders, path), path)
+                for path in paths
+            ]
+            self._root.check()
+            return found
+
+        return await self._visits.trusting(look)
+
+    async def inspect(
+        self, path: str, stamp: Stamp, *, digest: bool, mime: bool
+    ) -> Facts:
+        """Read the content and tell about it."""
+
+        def inspect(work: Work, folders: Folders) -> Facts:
+            with opened(folders, path, stamp) as descriptor:
+                return facts(
+                    descriptor, path, stamp, digest=digest, mime=mime, go_on=work.go_on
+                )
+
+        with self._visits.work() as work:
+            return await self._visits.one(path, partial(inspect, work), work)
+
+    async def read(
+        self, path: str, stamp: Stamp, start: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the content from start on."""
+        end = stamp.size if length is None else min(start + length, stamp.size)
+        descriptor = await self._visits.one(path, lambda f: open_file(f, path, stamp))
+        try:
+            while start < end:
+                chunk = await self._visits.one(
+                    path, partial(_chunk, descriptor, start, end)
+                )
+                if not chunk:
+                    break
+                yield chunk
+                start += len(chunk)
+            if not is_unchanged(descriptor, stamp):
+                raise changed(path)
+        finally:
+            os.close(descriptor)
+
+    async def write(
+        self, items: Sequence[Writing], progress: Callable[[int, int], None]
+    ) -> list[Written | StorageError]:
+        """Carry out Puts."""
+
+        def write(work: Work, folders: Folders) -> list[Written | StorageError]:
+            answers: list[Written | StorageError] = []
+            for start in range(0, len(items), MOST):
+                some = items[start : start + MOST]
+                answers += Writer(
+                    folders,
+                    ignored=self._ignored,
+                    temps=self._temps,
+                    maker=self._maker,
+                    durable=Durable(folders, len(some)),
+                    work=work,
+                ).write(some)
+            return answers
+
+        with self._visits.work(progress) as work:
+            return await self._visits.trusting(partial(write, work), work)
+
+    def made_parents(self) -> list[Seen]:
+        """Return, and forget, the folders made on the way to others."""
+        return self._maker.made_parents()
+
+    async def amend(self, orders: Sequence[Amend]) -> list[Seen | StorageError]:
+        """Change mode and mtime."""
+        return await self._visits.each(orders, amend)
+
+    async def delete(self, orders: Sequence[Delete]) -> list[StorageError | None]:
+        """Remove files, links and empty folders."""
+
+        def remove(folders: Folders, order: Delete, durable: Durable) -> None:
+            if not self._ignored.has(order.path, folder=order.kind is Kind.DIRECTORY):
+                delete(folders, order, self._temps, durable)
+
+        return await self._visits.each(orders, remove)
+
+    async def prune(self, folders: Sequence[str]) -> list[str]:
+        """Remove those of the folders that are empty."""
+
+        def remove(below: Folders) -> list[str]:
+            durable = Durable(below, len(folders))
+            removed = prune(below, folders, durable)
+            durable.names()
+            return removed
+
+        return await self._visits.one("", remove)
+
+    async def set_aside(self, orders: Sequence[SetAside]) -> list[Seen | StorageError]:
+        """Rename conflict losers out of the way."""
+
+        def rename(folders: Folders, order: SetAside, durable: Durable) -> Seen:
+            return set_aside(folders, order, self._maker, durable)
+
+        return await self._visits.each(orders, rename)
+
+    async def watch(self, tell: Tell) -> None:
+        """Start telling, on this loop, of every change from now on, until closed."""
+        await self._visits.in_thread(self._root.check)
+        self._watcher = Watcher(self._root.handle, self._ignored, tell)
+        await self._visits.in_thread(self._watcher.start)
+
+    def watched(self) -> tuple[int, int]:
+        """Return how many folders are watched, and how many cannot be."""
+        return self._watcher.watched() if self._watcher is not None else (0, 0)
+
+    def is_written_to(self, path: str) -> bool:
+        """Tell whether some process has the file open for writing, as far as known."""
+        with Folders(self._root.handle) as folders, suppress(OSError):
+            return is_open_for_writing(*folders.at(path))
+        return False
+
+    def open_files(
+        self, wanted: Sequence[tuple[str, Stamp]]
+    ) -> list[int | StorageError]:
+        """Return a descriptor for each path that has its stamp."""
+        self._root.check()
+        with Folders(self._root.handle) as folders:
+            return [
+                attempt(partial(open_file, folders, path, stamp), path)
+                for path, stamp in wanted
+            ]
+
+    def is_unchanged(self, descriptor: int, stamp: Stamp) -> bool:
+        """Tell whether the open file still has the stamp."""
+        return is_unchanged(descriptor, stamp)
+
+
+def _chunk(descriptor: int, start: int, end: int, _: Folders) -> bytes:
+    return os.pread(descriptor, min(STEP, end - start), start)
+
+
+def _some(folders: Iterator[Found]) -> list[Found]:
+    """Take as much of a walk as is worth a visit to the loop."""
+    found: list[Found] = []
+    entries, until = 0, clock.monotonic() + _WALK_SECONDS
+    for one in folders:
+        found.append(one)
+        entries += 1 + len(one[1])
+        if entries >= _WALK_ENTRIES or clock.monotonic() >= until:
+            break
+    return found

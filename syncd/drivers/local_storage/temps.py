@@ -1,0 +1,38 @@
+"""Names for what is not finished, and which of them a crash has left behind."""
+
+import os
+import secrets
+from contextlib import suppress
+
+from syncd import clock
+from syncd.core.path import RESERVED
+from syncd.drivers.local_storage.folder import kind_of
+
+_SUFFIX = ".tmp"
+
+
+class Temps:
+    """Hands out temporary names and knows those in use."""
+
+    def __init__(self) -> None:
+        self._in_use: set[str] = set()
+        self._since = clock.nanoseconds()
+
+    def new(self) -> bytes:
+        """Return a name that nothing else has, in use from now on."""
+        name = f"{RESERVED}{secrets.token_hex(8)}{_SUFFIX}"
+        self._in_use.add(name)
+        return name.encode()
+
+    def done(self, name: bytes) -> None:
+        """Take the name out of use."""
+        self._in_use.discard(name.decode())
+
+    def clear(self, folder: int, name: str) -> None:
+        """Remove what has the name if a crash before our time left it behind."""
+        if not name.endswith(_SUFFIX) or name in self._in_use:
+            return
+        with suppress(OSError):  # a later walk may be luckier
+            status = os.lstat(name, dir_fd=folder)
+            if status.st_ctime_ns < self._since and kind_of(status) is not None:
+                os.unlink(name, dir_fd=folder)

@@ -1,0 +1,140 @@
+"""Looking at a whole tree, folder by folder, and at single paths."""
+
+import os
+from collections.abc import Generator, Iterator
+
+from syncd.core.file import Kind, Seen
+from syncd.core.ignoring import Ignored
+from syncd.core.path import RESERVED, from_bytes, is_reserved, readable
+from syncd.drivers.local_storage.failures import NO_PATH
+from syncd.drivers.local_storage.folder import Folders, seen, seen_at
+from syncd.drivers.local_storage.temps import Temps
+
+Found = tuple[str, list[Seen]]
+
+
+class Walker:
+    """Walks trees, and remembers what could not be read and what is left alone."""
+
+    def __init__(self, ignored: Ignored, temps: Temps) -> None:
+        self._ignored = ignored
+        self._temps = temps
+        self._left_alone: dict[str, int] = {}
+        self._unreadable: dict[str, str] = {}
+
+    @property
+    def left_alone(self) -> int:
+        """Return how many sockets, FIFOs and devices lie in the folders walked."""
+        return sum(list(self._left_alone.values()))  # a walk may be under way
+
+    def unreadable(self) -> dict[str, str]:
+        """Return, and forget, the folders that could not be read, and why."""
+        told, self._unreadable = self._unreadable, {}
+        return told
+
+    def walk(self, root: int, below: str) -> Generator[Found, None, None]:
+        """Give each folder with what lies in it, before the folders in it."""
+        if not below:
+            self._left_alone.clear()
+        elif self._ignored.has(below, folder=True):
+            return
+        todo = [below]
+        with Folders(root) as folders:
+            while todo:
+                folder = todo.pop()
+                found = self._list(folders, folder)
+                if found is not None:
+                    yield folder, found
+                    todo.extend(
+                        one.path
+                        for one in reversed(found)
+                        if one.kind is Kind.DIRECTORY
+                    )
+
+    def look(self, folders: Folders, path: str) -> Seen | None:
+        """Return what lies at the path, None for nothing or nothing we keep."""
+        if is_reserved(path):
+            return None
+        try:
+            found = seen_at(*folders.at(path), path)
+        except OSError as error:
+            if error.errno in NO_PATH:
+                return None
+            raise
+        if found is None:
+            return None
+        return None if self._ignored.has(path, folder=_is_folder(found)) else found
+
+    def _list(self, folders: Folders, folder: str) -> list[Seen] | None:
+        try:
+            handle = folders.reading(folder)
+        except OSError as error:
+            self._failed(folder, error)
+            return None
+        try:
+            with os.scandir(handle) as entries:
+                found = list(self._entries(handle, folder, entries))
+        except OSError as error:
+            self._failed(folder, error)
+            return None
+        finally:
+            os.close(handle)
+        found.sort(key=_path)
+        return found
+
+    def _failed(self, folder: str, error: OSError) -> None:
+        if error.errno not in NO_PATH:
+            self._unreadable[folder] = f"{readable(folder) or '/'}: {error.strerror}"
+
+    def _entries(
+        self, handle: int, folder: str, entries: "os._ScandirIterator[str]"
+    ) -> Iterator[Seen]:
+        before = folder + "/" if folder else ""
+        strangers = 0
+        for entry in entries:
+            try:
+                found = self._entry(handle, before, entry)
+            except FileNotFoundError:
+                continue
+            if found is None:
+                strangers += _is_special(entry)
+            else:
+                yield found
+        self._left_alone.pop(folder, None)
+        if strangers:
+            self._left_alone[folder] = strangers
+
+    def _entry(
+        self, handle: int, before: str, entry: "os.DirEntry[str]"
+    ) -> Seen | None:
+        name = entry.name
+        if name.startswith(RESERVED):
+            self._temps.clear(handle, name)
+            return None
+        path = before + (name if name.isascii() else from_bytes(os.fsencode(name)))
+        found = seen(path, entry.stat(follow_symlinks=False), handle, os.fsencode(name))
+        if found is None or self._ignored.has_name(path, folder=_is_folder(found)):
+            return None
+        return found
+
+
+def is_empty(root: int) -> bool:
+    """Tell whether nothing but what is syncd's own lies in the folder."""
+    with os.scandir(root) as entries:
+        return all(entry.name.startswith(RESERVED) for entry in entries)
+
+
+def _is_special(entry: "os.DirEntry[str]") -> bool:
+    return not (
+        entry.is_file(follow_symlinks=False)
+        or entry.is_dir(follow_symlinks=False)
+        or entry.is_symlink()
+    )
+
+
+def _is_folder(found: Seen) -> bool:
+    return found.kind is Kind.DIRECTORY
+
+
+def _path(found: Seen) -> str:
+    return found.path

@@ -1,0 +1,279 @@
+"""Watchdog's inotify reader, told to watch a whole tree; nothing else imports watchdog.
+
+Only watchdog's lowest layer is used: its thread reads events and calls us. The
+layers above would hand every event through two more threads and hold it back
+for half a second behind each file that is moved out of the tree, to pair it
+with its arrival; but who looks at the disk after every event needs no pairs.
+"""
+
+import asyncio
+import errno
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchCallback,
+    WatchDescriptor,
+)
+
+from syncd import clock
+from syncd.core.ignoring import Ignored
+from syncd.core.path import RESERVED, from_bytes
+from syncd.drivers.contract import Event, What
+from syncd.drivers.local_storage.failures import NO_PATH
+from syncd.drivers.local_storage.folder import Folders
+from syncd.drivers.local_storage.root import MARKER
+
+_IN = InotifyConstants
+_MASK = Mask(
+    _IN.IN_CLOSE_WRITE
+    | _IN.IN_CREATE
+    | _IN.IN_ATTRIB
+    | _IN.IN_MOVED_TO
+    | _IN.IN_MOVED_FROM
+    | _IN.IN_DELETE
+    | _IN.IN_DELETE_SELF
+    | _IN.IN_MOVE_SELF
+    | _IN.IN_DONT_FOLLOW
+    | _IN.IN_ONLYDIR
+)
+"""One event for each file written, one more if it is new."""
+
+_GONE = _IN.IN_DELETE | _IN.IN_MOVED_FROM
+_COMPLETE = _IN.IN_CLOSE_WRITE | _IN.IN_MOVED_TO | _IN.IN_ATTRIB
+_ARRIVED = _IN.IN_CREATE | _IN.IN_MOVED_TO
+_ENDED = _IN.IN_DELETE_SELF | _IN.IN_MOVE_SELF | _IN.IN_UNMOUNT
+_UNMOUNTED = _IN.IN_UNMOUNT
+_BUFFER = 1 << 20
+_READS = 8
+_READS_SECONDS = 0.01
+_RESERVED = RESERVED.encode()
+_MARKER = MARKER.encode()
+_OURS = CallbackId(0)
+
+Tell = Callable[[Sequence[Event]], None]
+
+
+class Watcher(WatchCallback):
+    """Watches every folder below a root that is not ignored.
+
+    It counts the folders it may not watch (the system's limit of watches, or
+    no leave to read them): their changes are found by walking only.
+    """
+
+    def __init__(self, root: int, ignored: Ignored, tell: Tell) -> None:
+        self._root = root
+        self._ignored = ignored
+        self._teller = _Teller(tell)
+        self._turn = threading.RLock()
+        self._folders: dict[WatchDescriptor, str] = {}
+        self._watches: dict[str, WatchDescriptor] = {}
+        self._unwatched: set[str] = set()
+        self._reader: _Reader | None = None
+
+    def start(self) -> None:
+        """Watch everything there is; blocks as long as a walk of all folders takes."""
+        try:
+            self._reader = _Reader()
+        except OSError:  # the system's limit of watchers
+            self._unwatched.add("")
+            return
+        self._reader.start()
+        self._add_tree("")
+
+    def stop(self) -> None:
+        """Tell nothing more, and let go of everything."""
+        self._teller.shut()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
+            reader.join()
+
+    def watched(self) -> tuple[int, int]:
+        """Return how many folders are watched, and how many cannot be."""
+        return len(self._watches), len(self._unwatched)
+
+    def on_event(self, event: InotifyEvent) -> None:
+        """Tell of one event; called by watchdog's thread, like all that follows."""
+        with self._turn:
+            folder = self._folders.get(event.wd)
+        if folder is None:
+            return
+        if event.name:
+            self._on_name(folder, event)
+        elif event.mask & _ENDED and (not folder or event.mask & _UNMOUNTED):
+            self._teller.say(folder, What.LOST)
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        """Forget a folder that is gone."""
+        with self._turn:
+            folder = self._folders.pop(wd, None)
+            if folder is not None and self._watches.get(folder) == wd:
+                del self._watches[folder]
+
+    def on_queue_overflow(self) -> None:
+        """Watch everything anew, then tell that anything may have changed."""
+        self._drop_tree("")
+        self._add_tree("")
+        self._teller.say("", What.LOST)
+
+    def _on_name(self, folder: str, event: InotifyEvent) -> None:
+        mask = event.mask
+        if event.name.startswith(_RESERVED):
+            if not folder:  # the marker is gone: work will stop at a closer look
+                self._teller.say("", What.LOST)
+            return
+        name = from_bytes(event.name)
+        path = f"{folder}/{name}" if folder else name
+        is_folder = bool(mask & _IN.IN_ISDIR)
+        if self._ignored.has_name(path, folder=is_folder):
+            return
+        what = _what_folder(mask) if is_folder else _what_file(mask)
+        # Watch before telling: what comes later is told, what came before is walked.
+        if is_folder and mask & _GONE:
+            self._unwatched.discard(path)
+            if mask & _IN.IN_MOVED_FROM:
+                self._drop_tree(path)
+        elif what is What.TREE:
+            self._add_tree(path)
+        self._teller.say(path, what)
+
+    def _add_tree(self, below: str) -> None:
+        todo = [below]
+        with Folders(self._root) as folders:
+            while todo:
+                folder = todo.pop()
+                try:
+                    self._add(folder, folders.of(folder))
+                    todo += self._folders_in(folder, folders)
+                except OSError as error:
+                    if error.errno not in NO_PATH:
+                        self._unwatched.add(folder)
+
+    def _add(self, folder: str, descriptor: int) -> None:
+        reader = self._reader
+        if reader is None:
+            return
+        # By its descriptor: however deep it lies, and never through a link.
+        path = b"/proc/self/fd/%d/." % descriptor
+        with self._turn:
+            wd = reader.add_callback(path, _MASK, self, _OURS)
+            self._watches.pop(self._folders.get(wd, folder), None)
+            self._folders[wd] = folder
+            self._watches[folder] = wd
+            self._unwatched.discard(folder)
+
+    def _folders_in(self, folder: str, folders: Folders) -> list[str]:
+        handle = folders.reading(folder)
+        try:
+            with os.scandir(handle) as entries:
+                names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+        finally:
+            os.close(handle)
+        before = folder + "/" if folder else ""
+        paths = [before + from_bytes(os.fsencode(name)) for name in names]
+        return [p for p in paths if not self._ignored.has_name(p, folder=True)]
+
+    def _drop_tree(self, folder: str) -> None:
+        below = folder + "/"
+        with self._turn:
+            gone = [
+                (wd, path)
+                for wd, path in self._folders.items()
+                if not folder or path == folder or path.startswith(below)
+            ]
+            for wd, path in gone:
+                del self._folders[wd]
+                self._watches.pop(path, None)
+        if self._reader is not None:
+            self._reader.remove_callbacks([(wd, _OURS) for wd, _ in gone])
+
+
+class _Teller:
+    """Brings events to the loop it was made on, as many at a time as there are."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tell = tell
+        self._events: deque[Event] = deque()
+        self._woken = False
+        self._shut = False
+
+    def say(self, path: str, what: What) -> None:
+        """Tell of an event soon; for any thread."""
+        self._events.append(Event(path, what))
+        if not self._woken:
+            self._woken = True
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._out)
+
+    def shut(self) -> None:
+        """Tell nothing more."""
+        self._shut = True
+
+    def _out(self) -> None:
+        self._woken = False  # first: who says more from now on wakes us again
+        events = [self._events.popleft() for _ in range(len(self._events))]
+        if events and not self._shut:
+            self._tell(events)
+
+
+class _Reader(InotifyFD):
+    """Watchdog's thread; it does not even look at what has a temporary name.
+
+    A few reads in a row are made at once; in a storm it then rests a little, to
+    find many events at the next: waking for each takes the time of who writes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reads = deque([0.0] * _READS, _READS)
+
+    def read_events(self, *, event_buffer_size: int = _BUFFER) -> list[InotifyEvent]:
+        """Return the events that are there, waiting for the first."""
+        rest = self._reads[0] + _READS_SECONDS - clock.monotonic()
+        if rest > 0:
+            self.stopped_event.wait(rest)
+        self._reads.append(clock.monotonic())
+        return [
+            InotifyEvent(wd, mask, cookie, name)
+            for wd, mask, cookie, name in self._parse_event_buffer(
+                self._read_event_buffer(event_buffer_size)
+            )
+            if not name.startswith(_RESERVED) or (name == _MARKER and mask & _GONE)
+            if wd != -1 or mask & _IN.IN_Q_OVERFLOW
+        ]
+
+    def _add_callback(
+        self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
+    ) -> WatchDescriptor:
+        # Watchdog warns when a folder is watched anew (a bind mount shows it twice),
+        # and takes a folder that may not be watched for one with the number -1.
+        watch = self._get_or_create_watch(path, mask)
+        if watch.wd == -1:
+            del self._watch_for_wd[watch.wd]
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        watch.callbacks[id_] = callback
+        return watch.wd
+
+
+def _what_file(mask: int) -> What:
+    if mask & _GONE:
+        return What.GONE
+    return What.CLOSED if mask & _COMPLETE else What.TOUCHED
+
+
+def _what_folder(mask: int) -> What:
+    if mask & _IN.IN_MOVED_FROM:
+        return What.GONE | What.TREE
+    if mask & _GONE:
+        return What.GONE
+    return What.TREE if mask & _ARRIVED else What.CLOSED

@@ -1,0 +1,218 @@
+"""One transaction over files: read what is known, decide, write what is new.
+
+Runs in the store's writer thread, so nobody else writes in between.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from syncd.core import outcome, reconcile, work
+from syncd.core.change import Change, Done, Found, Outcome, SetAside
+from syncd.core.file import File, Slot
+from syncd.core.outcome import Issued
+from syncd.core.world import World
+from syncd.store import entries, files
+from syncd.store.files import Facts
+
+PAGE = 1000
+"""Files dealt with in one transaction of a walk through the index."""
+
+
+class Reported(Struct, frozen=True):
+    """A numbered batch of changes of one entry."""
+
+    slot: Slot
+    number: int
+    changes: Sequence[Change]
+
+
+class Ended(Struct, frozen=True):
+    """What came of orders of one entry; numbered like changes, 0 for no number."""
+
+    slot: Slot
+    number: int
+    results: Sequence[tuple[Issued, Outcome]]
+
+
+News = Reported | Ended
+
+
+class Touched(Struct, frozen=True):
+    """A file that a transaction dealt with: how it was and how it is."""
+
+    before: File | None
+    was: Facts | None
+    after: File
+    now: Facts
+
+
+class Batch:
+    """Files read, decided on and written in one transaction."""
+
+    def __init__(self, db: Connection, world: World, ids: "count[int]") -> None:
+        self._db = db
+        self._world = world
+        self._ids = ids
+        self._before: dict[str, tuple[File, Facts]] = {}
+        self._after: dict[str, File] = {}
+
+    def load(self, paths: Iterable[str]) -> None:
+        """Read what is known of the paths; of the others nothing is."""
+        self._before |= files.load(self._db, set(paths) - self._before.keys())
+
+    def file(self, path: str) -> File:
+        """Return the file as it stands in this batch."""
+        if path in self._after:
+            return self._after[path]
+        known = self._before.get(path)
+        return known[0] if known else reconcile.blank(path)
+
+    def keep(self, file: File) -> None:
+        """Let the file stand so from now on; it counts as touched in any case."""
+        self._after[file.path] = file
+
+    def save(self) -> list[Touched]:
+        """Write what is new, and return everything touched, in the order of keeping."""
+        touched = [self._touched(file) for file in self._after.values()]
+        touched = [one for one in touched if one.after.version]
+        fresh = [one for one in touched if one.before is None]
+        files.add(self._db, [(one.after, one.now) for one in fresh])
+        changed = [
+            (one.after, one.now)
+            for one in touched
+            if one.before is not None
+            and (one.after is not one.before or one.now != one.was)
+        ]
+        files.change(self._db, changed)
+        return touched
+
+    def _touched(self, file: File) -> Touched:
+        before, was = self._before.get(file.path, (None, None))
+        if before is None and file.version:
+            file = replace(file, id=next(self._ids))
+        facts = files.facts(file, work.behind(file, self._world))
+        return Touched(before, was, file, facts)
+
+
+def take(
+    db: Connection, news: Sequence[News], world: World, ids: "count[int]"
+) -> list[Touched]:
+    """Put what entries said into the index, and return every file it was about."""
+    batch = Batch(db, world, ids)
+    batch.load(path for one in news for path in _paths(one))
+    for one in news:
+        if isinstance(one, Reported):
+            _report(batch, one, world)
+        else:
+            _end(batch, one, world)
+        if one.number:
+            entries.note(db, one.slot, one.number)
+    return batch.save()
+
+
+def judge(
+    db: Connection,
+    some: Sequence[tuple[File, Facts]],
+    world: World,
+) -> list[Touched]:
+    """Give the files the owners of the rules in force; return those that changed."""
+    result = []
+    for file, was in some:
+        # An entry that is not configured any more need not be waited for.
+        after = reconcile.judged(reconcile.compare(file, world), world)
+        now = files.facts(after, work.behind(after, world))
+        if after is not file or now != was:
+            result.append(Touched(file, was, after, now))
+    files.change(db, [(one.after, one.now) for one in result])
+    return result
+
+
+def drop_copies(
+    db: Connection, slot: Slot, after: int, world: World
+) -> tuple[int | None, list[Touched]]:
+    """Forget what an entry holds of a page of files: its storage is another one.
+
+    Return the row to go on after (None at the end), and what changed.
+    """
+
+    def without(file: File) -> File:
+        return reconcile.dropped(file, slot, world)
+
+    return _change_page(db, after, without, world)
+
+
+def hand_over(
+    db: Connection, former: Slot, slot: Slot, after: int, world: World
+) -> tuple[int | None, list[Touched]]:
+    """Take what one entry holds, in a page of files, for what another one holds.
+
+    Return the row to go on after (None at the end), and what changed.
+    """
+
+    def handed(file: File) -> File:
+        if former not in file.copies:
+            return file
+        copies = {slot if s == former else s: c for s, c in file.copies.items()}
+        origin = file.origin & ~(1 << former)
+        if origin != file.origin:
+            origin |= 1 << slot
+        return reconcile.judged(replace(file, copies=copies, origin=origin), world)
+
+    return _change_page(db, after, handed, world)
+
+
+def _change_page(
+    db: Connection, after: int, change: Callable[[File], File], world: World
+) -> tuple[int | None, list[Touched]]:
+    page = files.after(db, after, PAGE)
+    result = []
+    for file, was in page:
+        changed = change(file)
+        if changed is not file:
+            now = files.facts(changed, work.behind(changed, world))
+            result.append(Touched(file, was, changed, now))
+    files.change(db, [(one.after, one.now) for one in result])
+    return page[-1][0].id if len(page) == PAGE else None, result
+
+
+def _paths(news: News) -> Iterable[str]:
+    if isinstance(news, Reported):
+        for change in news.changes:
+            if isinstance(change, Found):
+                yield change.seen.path
+                if change.old is not None:
+                    yield change.old
+            else:
+                yield change.path
+        return
+    for issued, result in news.results:
+        yield issued.order.path
+        if isinstance(issued.order, SetAside) and isinstance(result, Done):
+            yield result.seen.path if result.seen else issued.order.path
+
+
+def _report(batch: Batch, news: Reported, world: World) -> None:
+    for change in news.changes:
+        if isinstance(change, Found):
+            old = batch.file(change.old) if change.old is not None else None
+            file = batch.file(change.seen.path)
+            batch.keep(reconcile.found(file, news.slot, change, world, old))
+        else:
+            file = batch.file(change.path)
+            batch.keep(reconcile.gone(file, news.slot, change, world))
+
+
+def _end(batch: Batch, news: Ended, world: World) -> None:
+    for issued, result in news.results:
+        file = batch.file(issued.order.path)
+        if not isinstance(result, Done):
+            batch.keep(outcome.failed(file, news.slot, issued, result, world))
+            continue
+        batch.keep(outcome.done(file, news.slot, issued, result, world))
+        if isinstance(issued.order, SetAside) and result.seen is not None:
+            kept = batch.file(result.seen.path)
+            batch.keep(outcome.kept_aside(news.slot, file, kept, result, world))

@@ -1,0 +1,361 @@
+"""Turns what entries report into records, and records into orders.
+
+One coroutine does everything in turns, so that nothing here needs a lock: what
+entries said (one transaction for all that has come meanwhile), then work found
+in the index, then rules to be applied. Nothing is answered before it is safe.
+"""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from msgspec.structs import replace
+
+from syncd import wire
+from syncd.core.change import Order
+from syncd.core.file import Mask, Slot, has, slots
+from syncd.core.ignoring import Ignored
+from syncd.core.rules import Rule, RuleFaults, Rules, parse
+from syncd.core.world import Member, World
+from syncd.errors import Unavailable
+from syncd.replication import batch, headlines, housekeeping
+from syncd.replication.batch import Ended, News, Reported, Touched
+from syncd.replication.door import Door
+from syncd.replication.judging import Judging, in_force
+from syncd.replication.lane import Lane
+from syncd.replication.tally import Tally
+from syncd.store import files
+from syncd.store.database import Store
+
+log = structlog.get_logger(__name__)
+
+MOST = 1000
+"""Changes and results that go into one transaction."""
+PAGE = 500
+"""Files read from the index in one turn."""
+TICK = 1.0
+"""Seconds between looks at what has become due."""
+SELDOM = 60.0
+"""Seconds between looks at rules about age and at old tombstones."""
+PAUSE = 1.0
+"""Seconds before a transaction that failed (a full disk) is tried again."""
+
+
+class Referee:
+    """The room that knows which entry should hold what, and sees to it."""
+
+    def __init__(
+        self,
+        store: Store,
+        door: Door,
+        members: Mapping[Slot, Member],
+        *,
+        send: Callable[[str, wire.Down], bool],
+        tell: Callable[[str, dict[str, Any]], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._door = door
+        self._members = dict(members)
+        self._ignored = {
+            slot: Ignored(member.ignore)
+            for slot, member in members.items()
+            if member.ignore
+        }
+        self._slots = {member.name: slot for slot, member in members.items()}
+        self._send = send
+        self._tell = tell
+        self._now = now
+        self._rules = Rules((), self._slots)
+        self.written: Sequence[Any] = ()
+        """The rules in force as people wrote them."""
+        self._news: deque[News | tuple[Slot, wire.Hello | wire.Walked]] = deque()
+        self._wake = asyncio.Event()
+        self._numbers = count(1)
+        self._ids = count(1)
+        self.judging = Judging(store)
+        self.tally = Tally()
+        self.lanes = {
+            slot: Lane(slot, member.name, self._numbers)
+            for slot, member in members.items()
+        }
+        self.up: Mask = 0
+        """The entries that can be asked for content."""
+        self._noted: dict[Slot, int] = {}
+        self.walked_at: dict[Slot, float] = {}
+        """When the last walk of each entry ended; seconds since 1970."""
+        self._due = 0.0
+        self._cleaned = 0.0
+        door.wants_mime = lambda: self._rules.wants_mime
+        door.greet_again = self.hear
+        door.hand_over = self.hand_over
+
+    async def __aenter__(self) -> Self:
+        self._recall(*await self._store.read(in_force))
+        self._ids = count(await self._store.read(files.highest_id) + 1)
+        self.tally.fill(await self._store.read(files.count))
+        await self.judging.open()
+        self.task = asyncio.create_task(self._work(), name="referee")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+    @property
+    def world(self) -> World:
+        """Return the entries and rules in force, and the time."""
+        return World(
+            members=self._members,
+            rules=self._rules,
+            now=self._now(),
+            ignored=self._ignored,
+        )
+
+    def world_with(self, rules: Rules) -> World:
+        """Return the world as it would be with other rules."""
+        return replace(self.world, rules=rules)
+
+    def slot(self, name: str) -> Slot:
+        """Return the slot of a configured entry; KeyError for others."""
+        return self._slots[name]
+
+    def hear(self, name: str, message: wire.Up) -> None:
+        """Take in what an entry's child said; it is dealt with in turn."""
+        slot = self._slots[name]
+        match message:
+            case wire.Changes():
+                self._news.append(Reported(slot, message.number, message.changes))
+            case wire.Outcomes():
+                results = self.lanes[slot].answers(message.outcomes)
+                self._news.append(Ended(slot, message.number, results))
+            case wire.Hello() | wire.Walked():
+                self._news.append((slot, message))
+            case wire.Progress():
+                self.lanes[slot].copied[message.id] = message.copied
+            case wire.Suspended():
+                self._rest(slot)
+                self._door.suspended(slot, name, message.reason)
+            case _:
+                return
+        self._wake.set()
+
+    def lost(self, name: str) -> None:
+        """Forget what an entry's child was doing: it is gone."""
+        self._rest(self._slots[name])
+
+    async def use(self, document: Any, rules: Sequence[Rule]) -> None:
+        """Put these rules in force, for every file there is.
+
+        Returns when all are judged, or after some seconds while that goes on.
+        """
+        mark = hashlib.sha256(repr((document, self._members)).encode()).hexdigest()
+        await self.judging.start(document, mark)
+        self._put_in_force(document, rules)
+        for slot in slots(self.up):
+            await self._door.say_wishes(slot)
+        self._wake.set()
+        self._tell("rules", {"rules": len(rules)})
+        await self.judging.wait()
+
+    def reset_lanes(self) -> None:
+        """Look for work again everywhere: something may have become possible."""
+        for lane in self.lanes.values():
+            lane.look_again()
+        self._wake.set()
+
+    async def approve(self, name: str) -> None:
+        """Accept a suspended entry's storage as it is; see Door.approve."""
+        await self._door.approve(self._slots[name], name, self.drop_copies)
+
+    async def restore(self, name: str) -> None:
+        """Fill a suspended entry's storage again; see Door.restore."""
+        await self._door.restore(self._slots[name], name, self.drop_copies)
+
+    async def drop_copies(self, slot: Slot) -> None:
+        """Forget everything that an entry holds; nothing is deleted anywhere."""
+        row: int | None = 0
+        while row is not None:
+            row, touched = await self._store.run(
+                batch.drop_copies, slot, row, self.world
+            )
+            self._count(touched)
+
+    async def hand_over(self, former: Slot, slot: Slot) -> None:
+        """Take what one entry holds for what another does: it has its storage."""
+        row: int | None = 0
+        while row is not None:
+            row, touched = await self._store.run(
+                batch.hand_over, former, slot, row, self.world
+            )
+            self._count(touched)
+
+    def _recall(self, document: Any, _mark: str | None) -> None:
+        """Go on under the rules that were in force: some work does not wait."""
+        if document is not None:
+            with suppress(RuleFaults):  # They are told when the file is read.
+                self._put_in_force(document, parse(document, None))
+
+    def _put_in_force(self, document: Any, rules: Sequence[Rule]) -> None:
+        self._rules = Rules(rules, self._slots)
+        self.written = document.get("rules", [])
+
+    def _rest(self, slot: Slot) -> None:
+        self.up &= ~(1 << slot)
+        self._noted.pop(slot, None)
+        self.lanes[slot].reset()
+        self._door.left(slot)
+
+    async def _work(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                busy = await self._turn()
+            except Unavailable as error:
+                log.warning("index unusable", action="index", reason=str(error))
+                await asyncio.sleep(PAUSE)
+                continue
+            if not busy and not self._wake.is_set():
+                await self._sleep()
+
+    async def _turn(self) -> bool:
+        """Do one step of everything there is to do; tell whether there was any."""
+        busy = await self._take_news()
+        busy |= await self._find_work()
+        busy |= await self._judge()
+        if self._now() >= self._due:
+            self._due = self._now() + TICK
+            busy |= await self._tick()
+        return busy
+
+    async def _sleep(self) -> None:
+        try:
+            async with asyncio.timeout(TICK):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _take_news(self) -> bool:
+        news = self._first_news()
+        if not news:
+            return await self._take_greeting()
+        touched = await self._store.run(batch.take, news, self.world, self._ids)
+        for one in news:
+            self._news.popleft()
+            self._acknowledge(one)
+        self._count(touched)
+        headlines.tell(touched, news, self.world, self._tell)
+        self._dispatch(touched)
+        return True
+
+    def _first_news(self) -> list[News]:
+        """Return what can go into the next transaction; it stays in the queue."""
+        news: list[News] = []
+        size = 0
+        for one in self._news:
+            if isinstance(one, tuple) or size >= MOST:
+                break
+            news.append(one)
+            size += len(one.changes if isinstance(one, Reported) else one.results)
+        return news
+
+    def _acknowledge(self, one: News) -> None:
+        if isinstance(one, Ended):
+            self.lanes[one.slot].close(one.results)
+        if one.number:
+            self._noted[one.slot] = one.number
+            self._say_noted(one.slot)
+
+    def _say_noted(self, slot: Slot) -> None:
+        # What a busy line does not take now is said again with the next tick.
+        if self._send(self._members[slot].name, wire.Noted(self._noted[slot])):
+            del self._noted[slot]
+
+    async def _take_greeting(self) -> bool:
+        if not self._news:
+            return False
+        one = self._news[0]
+        assert isinstance(one, tuple)
+        slot, message = one
+        if isinstance(message, wire.Hello):
+            self._rest(slot)
+            if await self._door.greet(slot, message, self.tally.of(slot).files):
+                self.up |= 1 << slot
+        elif has(self.up, slot) and message.first:
+            await self._door.walked(slot)
+            self.lanes[slot].ready = True
+            self.reset_lanes()
+        if isinstance(message, wire.Walked):
+            self.walked_at[slot] = self._now()
+        self._news.popleft()
+        return True
+
+    def _count(self, touched: Iterable[Touched]) -> None:
+        for one in touched:
+            self.tally.change(one.was, one.now)
+
+    def _dispatch(self, touched: Sequence[Touched]) -> None:
+        world = self.world
+        for slot, lane in self.lanes.items():
+            if lane.ready:
+                mine = [one.after for one in touched if has(one.now.behind, slot)]
+                self._order(lane, lane.orders(mine, world, self.up))
+
+    def _order(self, lane: Lane, orders: Sequence[Order]) -> None:
+        for start in range(0, len(orders), PAGE):
+            some = list(orders[start : start + PAGE])
+            if not self._send(lane.name, wire.Orders(some)):
+                lane.withdraw(orders[start:])
+                return
+
+    async def _find_work(self) -> bool:
+        busy = False
+        for lane in self.lanes.values():
+            if lane.wants_more and lane.cursor is not None:
+                deleted, after = lane.cursor
+                page = await self._store.read(
+                    files.pending, lane.slot, deleted, after, PAGE
+                )
+                lane.turn(page, PAGE)
+                self._order(lane, lane.orders(page, self.world, self.up))
+                busy = True
+        return busy
+
+    async def _judge(self) -> bool:
+        touched = await self.judging.step(self.world)
+        if touched is None:
+            return False
+        self._count(touched)
+        self._dispatch(touched)
+        return True
+
+    async def _tick(self) -> bool:
+        """Do what has become due: failed orders, rules about age, old tombstones."""
+        now = self._now()
+        for slot in list(self._noted):
+            self._say_noted(slot)
+        await self._door.go_on()
+        for lane in self.lanes.values():
+            lane.refused = False
+            if rows := lane.due(now):
+                again = await self._store.read(files.by_ids, rows)
+                self._order(lane, lane.orders(again, self.world, self.up))
+        if now < self._cleaned + SELDOM:
+            return False
+        self._cleaned = now
+        await self._store.run(housekeeping.forget_tombstones, now)
+        touched = await self.judging.due(self.world)
+        self._count(touched)
+        self._dispatch(touched)
+        return bool(touched)

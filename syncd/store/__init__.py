@@ -1,0 +1,1 @@
+"""What must survive: the index of files, entries and settings, in one database."""

@@ -1,0 +1,81 @@
+"""The tables of the index, as the newest migration leaves them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+KEY = BigInteger().with_variant(Integer, "sqlite")
+"""A row number that counts up: SQLite does that for INTEGER only."""
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("configured", Boolean, nullable=False),
+    Column("marker", Text, nullable=False, unique=True),
+    Column("marked", Boolean, nullable=False),
+    Column("stopped", Boolean, nullable=False),
+    Column("noted", BigInteger, nullable=False),
+    Column("forget", Boolean, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("path", Text, nullable=False, unique=True),
+    Column("fid", LargeBinary(16), nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("owners", BigInteger, nullable=False),
+    Column("uptodate", BigInteger, nullable=False),
+    Column("behind", BigInteger, nullable=False),
+    Column("blocked", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("conflict", Boolean, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("judge_at", Float),
+    Column("record", LargeBinary, nullable=False),
+    # The columns beside ``record`` repeat what is in it, to be searched by.
+)
+
+Index("files_fid", files.c.fid)
+Index(
+    "files_behind",
+    files.c.deleted,
+    files.c.id,
+    sqlite_where=files.c.behind != 0,
+    postgresql_where=files.c.behind != 0,
+)
+Index(
+    "files_conflict",
+    files.c.id,
+    sqlite_where=files.c.conflict,
+    postgresql_where=files.c.conflict,
+)
+Index(
+    "files_judge_at",
+    files.c.judge_at,
+    sqlite_where=files.c.judge_at.is_not(None),
+    postgresql_where=files.c.judge_at.is_not(None),
+)

@@ -1,0 +1,1 @@
+"""The children seen from above: started, watched, spoken to."""

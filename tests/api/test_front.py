@@ -1,0 +1,66 @@
+import json
+
+import pytest
+
+from tests.api.raw import ask
+
+
+@pytest.mark.parametrize("where", ["", "/", "/api", "/api/"])
+async def test_the_door(port, http, where):
+    answer = await http.get(f"http://127.0.0.1:{port}{where}")
+
+    assert answer.json() == {
+        "name": "syncd",
+        "version": "9.9",
+        "api": "/api/v1.0",
+        "documentation": "/openapi.json",
+    }
+
+
+async def test_alive(port, http):
+    answer = await http.get(f"http://127.0.0.1:{port}/health/live")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({}, 200, []),
+        ({"last_walk": None}, 503, "entry B has not finished its first walk"),
+        (
+            {"last_walk": None, "life": "failing", "reason": "it died"},
+            503,
+            "entry B has not finished its first walk (failing: it died)",
+        ),
+        ({"last_walk": None, "life": "suspended"}, 200, ["B"]),
+        ({"last_walk": None, "status": "stopped", "life": "stopped"}, 200, []),
+        ({"life": "held"}, 200, []),
+    ],
+)
+async def test_ready(port, house, changes, status, said):
+    house.entries.changes["B"] = changes
+
+    answer = await ask(port, "GET /health/ready")
+
+    assert answer.status == status
+    if status == 200:
+        assert json.loads(answer.body) == {"status": "ok", "suspended": said}
+    else:
+        assert json.loads(answer.body) == {"status": "error", "reason": said}
+
+
+async def test_every_reason_is_told(port, http, house):
+    house.entries.changes = {"A": {"last_walk": None}, "B": {"last_walk": None}}
+
+    reason = (await http.get(f"http://127.0.0.1:{port}/health/ready")).json()["reason"]
+
+    assert "entry A" in reason
+    assert "entry B" in reason
+
+
+async def test_the_description_is_served(port):
+    answer = await ask(port, "GET /openapi.json")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"

@@ -1,0 +1,152 @@
+import os
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.child import ledger as room
+from syncd.child.ledger import Known, Ledger, hold, is_broken
+from syncd.core.file import Kind, Seen, Stamp
+from syncd.errors import AlreadyRunning
+
+
+def known(path, inode=0, kind=Kind.FILE, **other):
+    return Known(Seen(path, kind, Stamp(3, 1, 2, inode), 0o644), **other)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(tmp_path)
+    yield ledger
+    ledger.close()
+
+
+async def keep(ledger, *paths):
+    await ledger.write([(path, known(path)) for path in paths])
+
+
+def below(ledger, folder):
+    return [path for page in ledger.below(folder) for path in page]
+
+
+async def test_what_was_written_is_known(ledger):
+    link = Seen("d/l", Kind.LINK, Stamp(1, -5, 2, 3, "tag"), 0o777, "target")
+    await ledger.write([("d/l", Known(link, implicit=True))])
+
+    assert ledger.get("d/l") == Known(link, implicit=True)
+    assert ledger.get("d") is None
+
+
+async def test_what_is_gone_is_forgotten(ledger):
+    await keep(ledger, "a", "b")
+    await ledger.write([("a", None)])
+
+    assert ledger.get("a") is None
+    assert ledger.get("b") is not None
+
+
+@given(inode=st.integers(0, 2**64 - 1))
+def test_any_inode_comes_back(tmp_path_factory, inode):
+    one = known("a", inode)
+
+    assert room._known(room._row(one)) == one
+
+
+async def test_paths_are_found_by_inode(ledger):
+    high = 2**64 - 2
+    await ledger.write([("a", known("a", high)), ("b", known("b", 7))])
+
+    assert [one.seen.path for one in ledger.at_inode(high)] == ["a"]
+    assert ledger.at_inode(0) == []
+
+
+async def test_a_folder_is_read_in_parts(ledger):
+    await keep(ledger, "d/a", "d/b", "d/c", "d/c/x", "e")
+
+    def names(after, upto):
+        return [one.seen.path for one in ledger.inside("d", after, upto)]
+
+    assert names("", "b") == ["d/a", "d/b"]
+    assert names("b", None) == ["d/c"]
+
+
+async def test_below_a_folder_content_comes_before_folders(ledger, monkeypatch):
+    monkeypatch.setattr(room, "PAGE", 2)
+    await keep(ledger, "a", "a!", "a!/x", "a/b", "a/b/c", "a/b/d", "a/z", "a0", "b")
+
+    assert below(ledger, "a") == ["a/b/d", "a/b/c", "a/z", "a/b"]
+    assert set(below(ledger, "")) >= {"a", "a0", "a!/x", "a/b/c"}
+    assert len(below(ledger, "")) == 9
+
+
+async def test_folders_and_some_of_their_content_are_given(ledger):
+    await keep(ledger, "a", "d/x", "d/y", "e/f/z")
+
+    assert list(ledger.folders()) == ["d", "e/f"]
+    assert len(ledger.some("d", 0)) == 1
+    assert sorted(ledger.some("d", 5)) == ["d/x", "d/y"]
+
+
+async def test_facts_survive_with_the_rows(tmp_path):
+    ledger = Ledger(tmp_path)
+    await ledger.forget("index")
+    await ledger.write([("a", known("a"))], [("noted", "7")])
+    ledger.close()
+
+    again = Ledger(tmp_path)
+    assert (again.index, again.noted) == ("index", 7)
+    assert again.get("a") == known("a")
+    again.close()
+
+
+async def test_forgetting_leaves_nothing_but_the_index(ledger):
+    await ledger.write([("a", known("a"))], [("noted", "7")])
+    await ledger.forget("other")
+
+    assert (ledger.index, ledger.noted, ledger.fact("noted")) == ("other", 0, None)
+    assert ledger.get("a") is None
+
+
+async def test_nothing_of_a_failed_write_is_kept(ledger):
+    with pytest.raises(sqlite3.IntegrityError):
+        await ledger.write(
+            [("a", known("a")), ("b", known("b", kind=Kind.FILE))],
+            [("noted", "1"), (None, "x")],
+        )
+
+    assert ledger.get("a") is None
+    assert ledger.noted == 0
+
+
+def test_a_broken_file_is_moved_aside(tmp_path):
+    (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
+
+    ledger = Ledger(tmp_path)
+
+    assert ledger.index is None
+    assert list(tmp_path.glob("ledger.broken-*"))
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "broken"),
+    [
+        (sqlite3.DatabaseError("malformed"), True),
+        (ExceptionGroup("", [ValueError(), sqlite3.DatabaseError()]), True),
+        (sqlite3.OperationalError("disk is full"), False),
+        (OSError(), False),
+    ],
+)
+def test_a_damaged_file_is_told_from_other_trouble(error, broken):
+    assert is_broken(error) is broken
+
+
+async def test_one_child_holds_a_folder_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "ORPHAN_PATIENCE", 0.1)
+    first = await hold(tmp_path / "new")
+    with pytest.raises(AlreadyRunning):
+        await hold(tmp_path / "new")
+    os.close(first)
+
+    os.close(await hold(tmp_path / "new"))

@@ -1,0 +1,153 @@
+import pytest
+
+from syncd.child import walk
+from syncd.child.ledger import Known, Ledger
+from syncd.core.file import Kind, Seen, Stamp
+from syncd.drivers.memory import Memory
+from tests.child.rig import FOLDER, Half, Rig, file
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(tmp_path)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+async def rig(ledger):
+    """A storage of one file and a folder with two, all of it known."""
+    rig = Rig(Half(), ledger)
+    rig.driver.set("a", file(b"a"))
+    rig.driver.set("d", FOLDER)
+    rig.driver.set("d/b", file(b"b"))
+    rig.driver.set("d/c", file(b"c"))
+    assert await rig.walk() == ["+a", "+d", "+d/b", "+d/c"]
+    return rig
+
+
+async def test_a_walk_over_what_is_known_tells_nothing(rig):
+    assert await rig.walk() == []
+
+
+async def test_a_walk_tells_what_differs(rig):
+    rig.driver.set("a", file(b"other"))
+    rig.driver.set("d/n", file())
+    rig.driver.remove("d/b")
+
+    assert await rig.walk() == ["+a", "+d/n", "-d/b"]
+
+
+async def test_a_file_moved_to_a_folder_walked_earlier_or_later_is_a_move(rig):
+    rig.driver.set("0/x", rig.driver.remove("d/b"))
+    rig.driver.set("0", FOLDER)
+    rig.driver.set("z", rig.driver.remove("a"))
+
+    told = await rig.walk()
+
+    assert "0/x<d/b" in told
+    assert told[told.index("0/x<d/b") + 1] == "-d/b"
+    assert told[told.index("z<a") + 1] == "-a"
+    assert len(told) == 5
+
+
+async def test_a_copy_with_the_same_inode_is_no_move(rig):
+    rig.driver.set("hard", rig.driver.things["a"])
+
+    assert await rig.walk() == ["+hard"]
+
+
+async def test_a_folder_that_is_gone_goes_with_its_content(rig):
+    for path in ("d/b", "d/c", "d"):
+        rig.driver.remove(path)
+
+    assert await rig.walk() == ["-d/c", "-d/b", "-d"]
+
+
+async def test_a_folder_replaced_by_a_file_loses_its_content_first(rig):
+    for path in ("d/b", "d/c", "d"):
+        rig.driver.remove(path)
+    rig.driver.set("d", file(b"x"))
+
+    assert await rig.walk() == ["-d/c", "-d/b", "+d"]
+
+
+async def test_nothing_below_a_folder_that_cannot_be_read_is_said_gone(rig):
+    own = rig.driver.set("d/own", file())
+    rig.picture.note("d/own", own)
+    rig.driver.closed.add("d")
+    rig.driver.remove("a")
+    assert await rig.walk() == ["-a"]
+
+    rig.driver.closed.clear()
+    rig.driver.remove("d/b")
+    assert await rig.walk() == ["-d/b"]
+
+
+async def test_what_was_just_written_is_left_to_settle(rig, monkeypatch):
+    touched: list[str] = []
+    rig.walker._touched = touched.append
+    monkeypatch.setattr("syncd.clock.nanoseconds", lambda: 10_000_000_000)
+    rig.driver.set("young", file(b"x", mtime_ns=9_000_000_000))
+    rig.driver.set("old", file(b"x", mtime_ns=7_000_000_000))
+    rig.driver.set("future", file(b"x", mtime_ns=11_000_000_000))
+
+    assert await rig.walk() == ["+future", "+old"]
+    assert touched == ["young"]
+
+
+async def test_large_folders_are_compared_page_by_page(ledger, monkeypatch):
+    monkeypatch.setattr(walk, "PAGE", 3)
+    rig = Rig(Memory(), ledger)
+    for number in range(10):
+        rig.driver.set(f"{number}", file(b"x"))
+    assert len(await rig.walk()) == 10
+
+    for number in (0, 2, 3, 9):
+        rig.driver.remove(f"{number}")
+    rig.driver.set("5x", file(b"x"))
+
+    assert sorted(await rig.walk()) == ["+5x", "-0", "-2", "-3", "-9"]
+    assert await rig.walk() == []
+
+
+async def test_implicit_folders_are_never_told(rig):
+    rig.driver.set("i", FOLDER)
+    (seen,) = await rig.driver.look(["i"])
+    rig.picture.note("i", seen, implicit=True)
+    assert await rig.walk() == []
+
+    rig.driver.remove("i")
+    assert await rig.walk() == []
+    assert rig.picture.get("i") is None
+
+
+async def test_an_implicit_folder_that_was_replaced_is_told(rig):
+    rig.driver.set("i", FOLDER)
+    (seen,) = await rig.driver.look(["i"])
+    rig.picture.note("i", seen, implicit=True)
+    rig.driver.set("i", FOLDER)
+
+    assert await rig.walk() == ["+i"]
+
+
+async def test_what_a_crash_left_without_a_folder_is_found_gone(rig, ledger):
+    orphan = Seen("lost/f", Kind.FILE, Stamp(1, 1, 1, 1))
+    await ledger.write([("lost/f", Known(orphan))])
+    rig.sent.clear()
+
+    await rig.walker.walk_first([])
+
+    assert rig.told() == ["-lost/f"]
+
+
+async def test_what_is_missing_since_other_things_are_ignored_is_not_told(rig):
+    await rig.walker.walk_first([])
+    rig.driver.remove("a")
+    rig.sent.clear()
+    await rig.walker.walk_first(["a"])
+    assert rig.told() == []
+
+    rig.driver.remove("d/b")
+    await rig.walker.walk_first(["a"])
+    assert rig.told() == ["-d/b"]

@@ -1,0 +1,53 @@
+"""syncd entries."""
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from syncd.cli import main
+from tests.cli.conftest import Canned, Run
+
+
+def test_the_list(daemon: Canned, run: Run):
+    daemon.say(
+        "GET /entries",
+        {"entries": [{"name": "A", "driver": "d", "options": {"root": "x", "n": 1}}]},
+    )
+
+    lines = run("entries", "list").out.splitlines()
+
+    assert lines[0].split() == ["entry", "driver", "options"]
+    assert ["A", "d", "root:", "x,", "n:", "1"] in [line.split() for line in lines]
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "restart", "approve", "restore"])
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [("A", "A"), ("\u00e9 #1?", "%C3%A9%20%231%3F"), ("../up", "..%2Fup")],
+)
+def test_orders_name_the_entry_exactly(
+    daemon: Canned, run: Run, verb: str, name: str, encoded: str
+):
+    daemon.say(f"PUT /entries/{encoded}/{verb}", {"name": name, "status": "ok"})
+
+    ended = run("entries", verb, name)
+
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(name)
+    assert daemon.asked[-1].target == f"/api/v1.0/entries/{encoded}/{verb}"
+
+
+def test_the_shell_completes_names(daemon: Canned, run: Run):
+    entries = [{"name": name} for name in ("Aa", "Ab", "B")]
+    daemon.say("GET /entries", {"entries": entries})
+    shell = ShellComplete(main.syncd, {}, "syncd", "_SYNCD_COMPLETE")
+
+    found = shell.get_completions(["entries", "stop"], "A")
+
+    assert [item.value for item in found] == ["Aa", "Ab"]
+
+
+def test_the_shell_completes_nothing_without_a_daemon(monkeypatch):
+    monkeypatch.setenv("SYNCD_URL", "http://127.0.0.1:1")
+    shell = ShellComplete(main.syncd, {}, "syncd", "_SYNCD_COMPLETE")
+
+    assert shell.get_completions(["entries", "stop"], "A") == []

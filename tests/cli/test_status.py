@@ -1,0 +1,68 @@
+"""syncd status."""
+
+from typing import Any
+
+from rich.console import Console
+
+from syncd.cli import status
+from tests.cli.conftest import Canned, Run
+
+
+def entry(name: str, **more: Any) -> dict[str, Any]:
+    """Return an entry as the daemon tells it."""
+    return {
+        "name": name,
+        "state": "active",
+        "files": 1200,
+        "bytes": 3 * 2**20,
+        "pending": 0,
+        "conflicts": 0,
+        **more,
+    }
+
+
+def shown(document: dict[str, Any]) -> list[str]:
+    """Return the picture, line by line."""
+    console = Console(width=200, no_color=True)
+    with console.capture() as capture:
+        console.print(status.picture(document))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_all_is_well(daemon: Canned, run: Run):
+    daemon.say("GET /status", {"entries": [entry("A"), entry("B")], "files": 1200})
+
+    ended = run("status")
+
+    lines = ended.out.splitlines()
+    assert lines[0].split() == [
+        *("entry", "state", "files", "size", "pending", "conflicts", "reason")
+    ]
+    assert lines[2].split() == ["A", "active", "1,200", "3", "MiB", "0", "0"]
+    assert lines[-1].rstrip() == "1,200 files, everything is in step"
+
+
+def test_trouble_is_told():
+    troubled = entry("B", state="suspended", reason="its root is gone", pending=7)
+
+    lines = shown({"entries": [troubled], "files": 3, "conflicts": 2})
+
+    assert "suspended" in lines[2]
+    assert "its root is gone" in lines[2]
+    assert "3 files, 7 pending, 2 conflicts" in lines
+
+
+def test_a_first_copy_shows_how_far_it_is():
+    transfer = {"filename": "big", "bytes": 2**31, "copied": 2**30, "source": "A"}
+    copying = entry("B", files=250, pending=750, in_flight=[transfer])
+
+    lines = shown({"entries": [entry("A"), copying], "files": 1000})
+
+    assert any("250 of 1,000" in line for line in lines)
+    assert any("big" in line and "1 GiB of 2 GiB" in line for line in lines)
+
+
+def test_json_is_the_daemons_own(daemon: Canned, run: Run):
+    text = daemon.say("GET /status", {"entries": [], "files": 0, "later": [1]})
+
+    assert run("status", "--json") == (0, text + "\n", "")

@@ -1,0 +1,80 @@
+"""Records: masks of slots, and who holds what."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.core.file import (
+    ABSENT,
+    MAX_SLOTS,
+    Copy,
+    Doubt,
+    File,
+    Stamp,
+    has,
+    mask,
+    slots,
+)
+
+SLOTS = st.sets(st.integers(0, MAX_SLOTS - 1))
+OLD, NEW = {0: 1}, {0: 2}
+STAMP = Stamp(size=1)
+
+
+@given(SLOTS)
+def test_a_mask_is_a_set_of_slots(some):
+    assert list(slots(mask(some))) == sorted(some)
+    assert all(has(mask(some), slot) == (slot in some) for slot in range(MAX_SLOTS))
+
+
+def test_every_mask_fits_a_signed_column_of_64_bits():
+    assert mask(range(MAX_SLOTS)) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("copy", "holds"),
+    [
+        (Copy(version=NEW, stamp=STAMP), True),
+        (Copy(version=OLD, stamp=STAMP), False),
+        (Copy(version=NEW), False),
+        (Copy(version=NEW, stamp=STAMP, doubt=Doubt.COMPARING), False),
+        (Copy(version=NEW, stamp=STAMP, doubt=Doubt.ASIDE), False),
+        (ABSENT, False),
+    ],
+)
+def test_who_holds_the_newest_version(copy, holds):
+    file = File(id=1, path="x", version=NEW, owners=0b1, copies={0: copy})
+
+    assert file.holds_newest(0) == holds
+    assert file.holders == file.uptodate == int(holds)
+
+
+@pytest.mark.parametrize(
+    ("copy", "holds"),
+    [
+        (Copy(version=NEW), True),
+        (ABSENT, True),
+        (Copy(version=OLD, stamp=STAMP), False),
+        (Copy(version=NEW, stamp=STAMP), False),
+    ],
+)
+def test_who_is_in_step_with_a_tombstone_has_nothing(copy, holds):
+    file = File(id=1, path="x", version=NEW, deleted=True, owners=0b1, copies={0: copy})
+
+    assert file.holds_newest(0) == holds
+    assert file.uptodate == int(holds)
+
+
+def test_a_holder_that_is_no_owner_is_not_up_to_date():
+    held = Copy(version=NEW, stamp=STAMP)
+    file = File(id=1, path="x", version=NEW, owners=0b01, copies={0: held, 1: held})
+
+    assert (file.holders, file.uptodate) == (0b11, 0b01)
+
+
+def test_nothing_is_known_of_an_entry_that_never_spoke():
+    file = File(id=1, path="x", version=NEW)
+
+    assert file.copy(5) is ABSENT
+    assert not file.copy(5).present
+    assert not file.holds_newest(5)

@@ -1,0 +1,59 @@
+import pytest
+
+from syncd.core.ignoring import Ignored
+from syncd.errors import ConfigError
+
+PATTERNS = ["*.tmp", ".git/", "/build", "!keep.tmp", "!.git/kept"]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "ignored"),
+    [
+        ("a.tmp", False, True),
+        ("d/a.tmp", False, True),
+        ("a.tmp", True, True),
+        ("a.tmp/inside", False, True),
+        ("keep.tmp", False, False),
+        (".git", True, True),
+        (".git", False, False),
+        (".git/x/y", False, True),
+        (".git/kept", False, True),
+        ("build", False, True),
+        ("build/x", True, True),
+        ("d/build", False, False),
+        ("plain", False, False),
+        ("plain", True, False),
+        (".syncd-marker", False, True),
+        ("d/.syncd-x.tmp", False, True),
+    ],
+)
+def test_what_is_left_out(path, folder, ignored):
+    assert Ignored(PATTERNS).has(path, folder=folder) is ignored
+
+
+@pytest.mark.parametrize("path", ["a.tmp", "plain", ".git"])
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_name_in_a_folder_that_is_not_left_out(path, folder):
+    ignored = Ignored(PATTERNS)
+
+    assert ignored.has_name(path, folder=folder) is ignored.has(path, folder=folder)
+
+
+def test_without_patterns_only_our_own_is_left_out():
+    ignored = Ignored([])
+
+    assert not ignored.has("a.tmp")
+    assert not ignored.has_name("a.tmp", folder=False)
+    assert ignored.has(".syncd-marker")
+
+
+def test_a_path_may_be_very_deep():
+    deep = "/".join(["d"] * 3000)
+
+    assert not Ignored(["*.tmp"]).has(deep)
+    assert Ignored(["/d/d/"]).has(deep)
+
+
+def test_a_pattern_that_cannot_be():
+    with pytest.raises(ConfigError):
+        Ignored(["!"])

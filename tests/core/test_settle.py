@@ -1,0 +1,162 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.core.settle import DEPARTED, SOON, Settler
+
+OLD, NEW = (1, 1), (2, 2)
+
+
+def looked(settler, now, evidence, *, written_to=False):
+    """Look at everything that is due; tell what is at rest."""
+    return [
+        path
+        for path in settler.due(now, 100)
+        if settler.looked(path, now, evidence, written_to=written_to)
+    ]
+
+
+def test_what_was_closed_is_at_rest_at_once():
+    settler = Settler()
+    settler.closed("a", 0.0)
+
+    assert looked(settler, 0.0, NEW) == ["a"]
+    assert settler.wait(0.0) is None
+
+
+def test_what_is_gone_is_looked_at_a_moment_later():
+    settler = Settler()
+    settler.gone("a", 0.0)
+
+    assert settler.due(0.0, 100) == []
+    assert settler.wait(0.0) == DEPARTED
+    assert looked(settler, DEPARTED, None) == ["a"]
+
+
+def test_what_came_back_meanwhile_is_looked_at_at_once():
+    settler = Settler()
+    settler.gone("a", 0.0)
+    settler.closed("a", 0.001)
+
+    assert looked(settler, 0.001, NEW) == ["a"]
+    assert looked(settler, 1.0, None) == []
+
+
+def test_a_path_that_nothing_happened_to_is_at_rest():
+    assert Settler().looked("a", 0.0, NEW, written_to=False)
+
+
+def test_what_was_touched_and_is_no_file_is_at_rest_at_once():
+    settler = Settler()
+    settler.touch("a", 0.0)
+
+    assert looked(settler, 0.0, None) == ["a"]
+
+
+def test_a_touched_file_is_at_rest_after_the_quiet_time():
+    settler = Settler(quiet=2.0)
+    settler.touch("a", 0.0)
+
+    assert looked(settler, 0.0, NEW) == []
+    assert settler.wait(0.5) == 1.5
+    assert looked(settler, 1.9, NEW) == []
+    assert looked(settler, 2.0, NEW) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "written_to", "touched"),
+    [(OLD, False, False), (NEW, True, False), (NEW, False, True)],
+    ids=["it changed", "it is open", "it was touched"],
+)
+def test_a_sign_of_writing_starts_the_quiet_time_anew(evidence, written_to, touched):
+    settler = Settler(quiet=2.0)
+    settler.touch("a", 0.0)
+    looked(settler, 0.0, NEW)
+    if touched:
+        settler.touch("a", 2.0)
+
+    assert looked(settler, 2.0, evidence, written_to=written_to) == []
+    assert looked(settler, 3.9, evidence) == []
+    assert looked(settler, 4.0, evidence) == ["a"]
+
+
+def test_a_close_ends_the_quiet_time():
+    settler = Settler()
+    settler.touch("a", 0.0)
+    looked(settler, 0.0, NEW)
+    settler.closed("a", 0.1)
+
+    assert looked(settler, 0.1, NEW) == ["a"]
+
+
+def test_a_closed_file_that_others_write_to_is_looked_at_again_and_again():
+    settler = Settler(quiet=2.0)
+    settler.closed("a", 0.0)
+
+    assert looked(settler, 0.0, NEW, written_to=True) == []
+    assert settler.wait(0.0) == SOON
+    assert looked(settler, SOON, NEW, written_to=True) == []
+    assert settler.wait(SOON) == pytest.approx(2 * SOON)
+    assert looked(settler, 1.0, NEW) == ["a"]
+
+
+@pytest.mark.parametrize("how", [Settler.touch, Settler.closed])
+def test_what_happens_during_a_look_is_looked_at_again(how):
+    settler = Settler()
+    settler.closed("a", 0.0)
+    settler.due(0.0, 100)
+    how(settler, "a", 0.1)
+
+    assert not settler.looked("a", 0.1, None, written_to=False)
+    assert looked(settler, 0.1, None) == ["a"]
+
+
+def test_no_more_than_asked_for_is_due_at_a_time():
+    settler = Settler()
+    for name in "abc":
+        settler.closed(name, 0.0)
+
+    assert [settler.due(0.0, 2), settler.due(0.0, 2)] == [["a", "b"], ["c"]]
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["touch", "closed", "look"]),
+        st.sampled_from(["a", "b"]),
+        st.floats(0.0, 3.0),
+    )
+)
+
+
+@given(EVENTS)
+def test_whatever_happens_every_path_comes_to_rest_in_the_end(events):
+    settler, now = Settler(), 0.0
+    awaited: set[str] = set()
+    for what, path, pause in events:
+        now += pause
+        if what == "look":
+            awaited -= set(looked(settler, now, NEW))
+        else:
+            getattr(settler, what)(path, now)
+            awaited.add(path)
+
+    while (wait := settler.wait(now)) is not None:
+        now += wait + 1e-6  # real time goes on, too; a sum may round down
+        awaited -= set(looked(settler, now, NEW))
+
+    assert awaited == set()
+    assert len(settler) == 0
+
+
+@given(EVENTS)
+def test_a_file_only_touched_rests_for_the_quiet_time_first(events):
+    settler, now = Settler(quiet=2.0), 0.0
+    last: dict[str, float] = {}
+    for what, path, pause in events:
+        now += pause
+        if what == "look":
+            for one in looked(settler, now, NEW):
+                assert now >= last[one] + 2.0
+        else:
+            settler.touch(path, now)
+            last[path] = now

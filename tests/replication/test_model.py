@@ -1,0 +1,196 @@
+"""The real transactions and lanes under every order of events: nothing is lost."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from syncd.core.file import Doubt
+from tests.replication.model import NAMES, Model, is_conflict, trees
+
+EVERYWHERE = [{"match": {"path": "/"}, "sync": list(NAMES)}]
+PATHS = st.sampled_from(["a", "b", "d/c"])
+
+
+class Storm(RuleBasedStateMachine):
+    """Edits, deletions, moves, absences and messages in any order, then peace."""
+
+    @initialize(number=st.integers(2, 3), eager=st.booleans(), starts=st.booleans())
+    def begin(self, number: int, eager: bool, starts: bool) -> None:
+        names = NAMES[:number]
+        self.model = Model([{"match": {"path": "/"}, "sync": list(names)}], names)
+        for entry in self.model.entries:
+            entry.eager = eager
+        self.written = 0
+        self.alive: set[bytes] = set()
+        if starts:
+            for entry in self.model.entries:
+                self.edit(entry.slot, "a", True)
+
+    def _entry(self, slot: int) -> Any:
+        return self.model.entries[slot % len(self.model.entries)]
+
+    @rule(slot=st.integers(0, 2), path=PATHS, same_size=st.booleans())
+    def edit(self, slot: int, path: str, same_size: bool) -> None:
+        entry = self._entry(slot)
+        self.written += 1
+        content = f"{self.written:04}".encode()
+        if not same_size:
+            content += b"." * (self.written % 5 + 1)
+        self._ends(entry, path)
+        entry.write(path, content)
+        self.alive.add(content)
+
+    @rule(slot=st.integers(0, 2), path=PATHS)
+    def touch(self, slot: int, path: str) -> None:
+        entry = self._entry(slot)
+        if path in entry.disk:
+            entry.write(path, entry.disk[path].content)
+
+    @rule(slot=st.integers(0, 2), path=PATHS)
+    def delete(self, slot: int, path: str) -> None:
+        entry = self._entry(slot)
+        self._ends(entry, path)
+        entry.disk.pop(path, None)
+
+    @rule(slot=st.integers(0, 2), old=PATHS, new=PATHS)
+    def move(self, slot: int, old: str, new: str) -> None:
+        entry = self._entry(slot)
+        if old in entry.disk and old != new:
+            self._ends(entry, new)
+            entry.move(old, new)
+
+    @rule(slot=st.integers(0, 2))
+    def report(self, slot: int) -> None:
+        if self._entry(slot).online:
+            self.model.report(self._entry(slot).slot)
+
+    @rule(slot=st.integers(0, 2), place=st.integers(0, 9))
+    def carry_out(self, slot: int, place: int) -> None:
+        slot = self._entry(slot).slot
+        if queue := self.model.queues[slot]:
+            self.model.carry_out(slot, place % len(queue))
+
+    @rule(slot=st.integers(0, 2))
+    def leave(self, slot: int) -> None:
+        self.model.leave(self._entry(slot).slot)
+
+    @rule(slot=st.integers(0, 2))
+    def join(self, slot: int) -> None:
+        if not self._entry(slot).online:
+            self.model.join(self._entry(slot).slot)
+
+    @rule()
+    def peace(self) -> None:
+        self.model.settle()
+        self._all_equal()
+        self._nothing_lost()
+
+    @precondition(lambda self: hasattr(self, "model"))
+    @invariant()
+    def rules_are_kept(self) -> None:
+        everyone = (1 << len(self.model.entries)) - 1
+        for file in self.model.files():
+            assert file.owners == everyone
+            assert file.uptodate & ~file.owners == 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "model"):
+            self.peace()
+            self.model.engine.dispose()
+
+    def _ends(self, entry: Any, path: str) -> None:
+        """A person replaces or deletes what lies there, knowingly."""
+        if path in entry.disk:
+            self.alive.discard(entry.disk[path].content)
+
+    def _all_equal(self) -> None:
+        first, *others = trees(self.model)
+        for other in others:
+            assert other == first
+        for file in self.model.files():
+            assert file.deleted or file.holders == file.owners, file
+            assert all(c.doubt is Doubt.NONE for c in file.copies.values())
+
+    def _nothing_lost(self) -> None:
+        kept = set(trees(self.model)[0].values())
+        assert self.alive <= kept
+
+
+TestStorm = Storm.TestCase
+TestStorm.settings = settings(
+    max_examples=100,
+    stateful_step_count=30,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_one_edit_goes_everywhere():
+    model = Model(EVERYWHERE[:1], NAMES)
+    model.entries[0].write("x", b"1")
+
+    model.settle()
+
+    assert trees(model) == [{"x": b"1"}] * 4
+    assert model.copied == 3
+
+
+def test_a_rename_copies_nothing():
+    model = Model([{"match": {"path": "/"}, "sync": ["A", "B"]}])
+    model.entries[0].write("x", b"1")
+    model.settle()
+    model.entries[1].move("x", "y")
+
+    model.settle()
+
+    assert trees(model) == [{"y": b"1"}] * 2
+    assert model.copied == 1
+
+
+def test_equal_trees_are_recognised_without_copying():
+    model = Model([{"match": {"path": "/"}, "sync": ["A", "B"]}])
+    for entry in model.entries:
+        entry.write("x", b"same")
+
+    model.settle()
+
+    assert trees(model) == [{"x": b"same"}] * 2
+    assert model.copied == 0
+
+
+def test_different_trees_keep_both_contents():
+    model = Model([{"match": {"path": "/"}, "sync": ["A", "B"]}])
+    model.entries[0].write("x", b"one")
+    model.entries[1].write("x", b"two")
+
+    model.settle()
+
+    first, second = trees(model)
+    assert first == second
+    assert sorted(first.values()) == [b"one", b"two"]
+    assert first["x"] == b"two"  # the later one
+    assert sum(is_conflict(path) for path in first) == 1
+
+
+def test_a_copy_no_rule_wants_any_more_stays_and_is_left_alone():
+    model = Model([{"match": {"path": "/"}, "sync": ["A", "B"]}])
+    model.entries[0].write("x", b"old")
+    model.settle()
+    model.judge([{"match": {"path": "/"}, "sync": ["A"]}])
+    model.entries[0].write("x", b"newer")
+
+    model.settle()
+
+    assert trees(model) == [{"x": b"newer"}, {"x": b"old"}]
+    file = model.file("x")
+    assert file is not None
+    assert file.owners == 0b01

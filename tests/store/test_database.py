@@ -1,0 +1,164 @@
+"""Transactions, readers beside them, a full disk, migrations."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from syncd.errors import Unavailable
+from syncd.store import database, settings
+from syncd.store.database import Store
+from syncd.store.schema import metadata
+
+MIGRATIONS = Path(database.__file__).parent / "migrations"
+
+
+def put_and_fail(db: Connection, *_: object) -> None:
+    settings.put(db, "color", "red")
+    raise ZeroDivisionError
+
+
+async def test_a_transaction_holds_as_a_whole_or_not_at_all(store: Store):
+    with pytest.raises(ZeroDivisionError):
+        await store.run(put_and_fail)
+    assert await store.read(settings.get, "color") is None
+
+    await store.run(settings.put, "color", "blue")
+    assert await store.read(settings.get, "color") == "blue"
+
+
+async def test_what_a_failed_transaction_replaced_is_still_there(store: Store):
+    await store.run(settings.put, "color", "blue")
+    with pytest.raises(ZeroDivisionError):
+        await store.run(put_and_fail)
+
+    assert await store.read(settings.get, "color") == "blue"
+
+
+async def test_readers_see_what_was_committed_last(store: Store):
+    written, go_on = threading.Event(), threading.Event()
+
+    def slow(db: Connection) -> None:
+        settings.put(db, "color", "red")
+        written.set()
+        assert go_on.wait(10)
+
+    writing = asyncio.create_task(store.run(slow))
+    await asyncio.to_thread(written.wait, 10)
+    during = await asyncio.wait_for(store.read(settings.get, "color"), 30)
+    go_on.set()
+    await writing
+
+    assert during is None
+    assert await store.read(settings.get, "color") == "red"
+
+
+async def test_writers_wait_for_each_other(store: Store):
+    def more(db: Connection) -> None:
+        number = int(settings.get(db, "number") or 0)
+        settings.put(db, "number", str(number + 1))
+
+    await asyncio.gather(*(store.run(more) for _ in range(50)))
+
+    assert await store.read(settings.get, "number") == "50"
+
+
+async def test_what_was_written_is_there_after_reopening(tmp_path: Path):
+    for expected in (None, "blue", "blue"):
+        async with Store(tmp_path / "index.db") as store:
+            assert await store.read(settings.get, "color") == expected
+            await store.run(settings.put, "color", "blue")
+
+
+async def test_what_is_committed_survives_a_power_cut(store: Store):
+    def pragma(db: Connection, name: str) -> object:
+        return db.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+    assert await store.run(pragma, "journal_mode") == "wal"
+    assert await store.run(pragma, "synchronous") == 2  # FULL
+
+
+async def test_a_full_disk_is_told_and_harms_nothing(store: Store):
+    def limit(db: Connection, pages: int) -> None:
+        db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    await store.run(settings.put, "small", "kept")
+    await store.run(limit, 1)  # SQLite takes the least that is possible: no growth.
+    with pytest.raises(Unavailable, match=r"the index cannot be used: .*full"):
+        await store.run(settings.put, "large", "x" * 100_000)
+    assert await store.read(settings.get, "large") is None
+    assert await store.read(settings.get, "small") == "kept"
+
+    await store.run(limit, 1_000_000)  # Room again.
+    await store.run(settings.put, "large", "x" * 100_000)
+    assert await store.read(settings.get, "large") == "x" * 100_000
+
+
+async def test_an_index_that_cannot_be_opened_is_told(tmp_path: Path):
+    (tmp_path / "index.db").mkdir()
+    with pytest.raises(Unavailable, match="unable to open"):
+        async with Store(tmp_path / "index.db"):
+            raise AssertionError("opened")
+
+
+async def test_a_damaged_index_is_told_with_the_remedy(tmp_path: Path):
+    (tmp_path / "index.db").write_bytes(b"not a database " * 1000)
+
+    with pytest.raises(Unavailable, match=r"damaged .*; move it away"):
+        async with Store(tmp_path / "index.db"):
+            pass
+
+
+async def test_an_index_of_a_newer_syncd_is_told(tmp_path: Path):
+    async with Store(tmp_path / "index.db") as store:
+        await store.run(
+            lambda db: db.execute(text("UPDATE alembic_version SET version_num = 'x'"))
+        )
+    with pytest.raises(Unavailable, match="newer syncd"):
+        async with Store(tmp_path / "index.db"):
+            raise AssertionError("opened")
+
+
+async def test_the_migrations_lead_to_the_schema(store: Store):
+    def differences(db: Connection) -> object:
+        return compare_metadata(MigrationContext.configure(db), metadata)
+
+    assert await store.run(differences) == []
+
+
+async def test_the_migrations_make_the_indexes_of_the_schema(store: Store):
+    def indexes(db: Connection) -> set[str]:
+        query = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql <> ''"
+        return set(db.execute(text(query)).scalars())
+
+    table = metadata.tables["files"]
+    assert await store.read(indexes) == {str(index.name) for index in table.indexes}
+
+
+async def test_partial_indexes_are_as_in_the_schema(store: Store):
+    def indexes(db: Connection) -> dict[str, str]:
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'index'"
+        rows = db.execute(text(f"{query} AND sql <> ''"))
+        return {row[0]: row[1].replace('"', "") for row in rows}
+
+    def directly(db: Connection) -> dict[str, str]:
+        for table in reversed(metadata.sorted_tables):
+            table.drop(db)
+        metadata.create_all(db)
+        return indexes(db)
+
+    migrated = await store.read(indexes)
+    assert await store.run(directly) == migrated
+
+
+def test_the_newest_migration_is_known():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [database.NEWEST]
