@@ -15,8 +15,9 @@ from syncd.core.change import (
     SetAside,
     Why,
 )
+from syncd.core.comparison import compare, learned, with_copy
 from syncd.core.file import ABSENT, Copy, Doubt, File, Slot, Trouble
-from syncd.core.reconcile import compare, found, learned, left_behind, with_copy
+from syncd.core.reconcile import found, left_behind
 from syncd.core.version import Version
 from syncd.core.world import World
 

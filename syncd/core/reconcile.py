@@ -8,23 +8,10 @@ means is decided by versions, never by the time of arrival.
 
 from msgspec.structs import replace
 
-from syncd.core import conflict
 from syncd.core.change import Found, Gone
-from syncd.core.file import (
-    ABSENT,
-    Base,
-    Copy,
-    Doubt,
-    File,
-    Kind,
-    Mask,
-    Seen,
-    Slot,
-    Trouble,
-    has,
-    slots,
-)
-from syncd.core.version import Relation, Version, bumped, merged, relation
+from syncd.core.comparison import compare, learned, outdated, with_copy
+from syncd.core.file import ABSENT, Base, Copy, Doubt, File, Kind, Seen, Slot, has
+from syncd.core.version import bumped
 from syncd.core.world import OnDelete, World
 
 
@@ -99,61 +86,6 @@ def left_behind(file: File, slot: Slot, world: World, cause: str = "") -> File:
     return compare(replace(file, copies=copies), world)
 
 
-def judged(file: File, world: World) -> File:
-    """Return the file with the owners that the rules in force give it."""
-    if file.deleted:
-        owners = file.owners & world.slots
-        return file if owners == file.owners else replace(file, owners=owners)
-    verdict = world.judge(file, file.origin & world.slots)
-    if (
-        verdict.owners == file.owners
-        and verdict.needs_mime == file.mime_wanted
-        and verdict.judge_at == file.judge_at
-    ):
-        return file
-    return replace(
-        file,
-        owners=verdict.owners,
-        mime_wanted=verdict.needs_mime,
-        judge_at=verdict.judge_at,
-    )
-
-
-def compare(file: File, world: World, change: Found | None = None) -> File:
-    """Return the file with every comparison decided that can be decided.
-
-    ``change`` tells the MIME type and cause of what was found last, if it wins.
-    """
-    while True:
-        before = file
-        for slot, copy in before.copies.items():
-            if copy.doubt is Doubt.COMPARING:
-                file = _compare_one(file, slot, world, change)
-        if file is before:
-            return file
-
-
-def with_copy(file: File, slot: Slot, copy: Copy) -> File:
-    """Return the file with that copy on that entry."""
-    return replace(file, copies={**file.copies, slot: copy})
-
-
-def same_content(file: File, copy: Copy) -> bool | None:
-    """Tell whether a copy has the newest content; None: digests are needed."""
-    if copy.kind is not file.kind:
-        return False
-    if file.kind is Kind.DIRECTORY:
-        return True
-    if file.kind is Kind.LINK:
-        return copy.target == file.target
-    assert copy.stamp is not None
-    if copy.stamp.size != file.size:
-        return False
-    if copy.digest is None or file.digest is None:
-        return None
-    return copy.digest == file.digest
-
-
 def _revived(file: File, slot: Slot, copy: Copy) -> Copy:
     """Return a copy that was behind as one that may be the newest."""
     if not copy.present or copy.doubt is not Doubt.NONE or not has(file.owners, slot):
@@ -177,15 +109,6 @@ def _learn(file: File, slot: Slot, change: Found, world: World) -> File:
         )
     if file.holds_newest(slot):
         file = learned(file, change.digest, change.mime, world)
-    return file
-
-
-def learned(file: File, digest: bytes | None, mime: str | None, world: World) -> File:
-    """Return the file with what reading its newest content told."""
-    if digest is not None and file.digest is None:
-        file = compare(replace(file, digest=digest), world)
-    if mime is not None and file.mime != mime:
-        file = judged(replace(file, mime=mime), world)
     return file
 
 
@@ -244,191 +167,11 @@ def _hinted(file: File, slot: Slot, old: File) -> File:
     return file
 
 
-def _compare_one(file: File, slot: Slot, world: World, change: Found | None) -> File:
-    copy = file.copies[slot]
-    if not file.version:
-        return crowned(file, slot, world, change)
-    touched = _is_touched(file, slot, copy)
-    if touched is None:
-        return file
-    if touched and copy.base is not None and copy.base.version != file.version:
-        # A stale copy was only touched: it is still what it was.
-        settled = replace(copy, version=copy.base.version, doubt=Doubt.NONE, base=None)
-        return with_copy(file, slot, settled)
-    return _decided(file, slot, world, change)
-
-
-def _decided(file: File, slot: Slot, world: World, change: Found | None) -> File:
-    copy = file.copies[slot]
-    following = relation(copy.version, file.version) is Relation.NEWER
-    same = False if file.deleted else same_content(file, copy)
-    if same is None and not following and _others(file, slot) & world.slots:
-        return file
-    # Unknown now means: nobody who could be asked has the newest version.
-    if same:
-        return judged(_adopted(file, slot, following), world)
-    if following or file.deleted or not _others(file, slot):
-        return crowned(file, slot, world, change)
-    return _conflicting(file, slot, world, change)
-
-
-def _is_touched(file: File, slot: Slot, copy: Copy) -> bool | None:
-    """Tell whether the copy has the content it had before; None: a digest is needed."""
-    base = copy.base
-    if base is None or base.digest is None or copy.kind is not Kind.FILE:
-        return False
-    assert copy.stamp is not None
-    if copy.stamp.size != base.size:
-        return False
-    if copy.digest is not None:
-        return copy.digest == base.digest
-    # Where nobody else has the content, knowing would spare nobody anything.
-    return None if _others(file, slot) else False
-
-
-def _others(file: File, slot: Slot) -> Mask:
-    """Return who else holds the newest version."""
-    return file.holders & ~(1 << slot)
-
-
-def _adopted(file: File, slot: Slot, following: bool) -> File:
-    """The copy has the newest content: no transfer, no conflict; times may differ."""
-    copy = file.copies[slot]
-    assert copy.stamp is not None
-    if following:
-        version = file.version
-    else:
-        version = merged(file.version, copy.version)
-        file = replace(file, origin=file.origin | 1 << slot)
-    file = _with_version(file, version)
-    theirs = (copy.stamp.mtime_ns, copy.mode)
-    ours = (file.mtime_ns, file.mode)
-    if file.kind is Kind.DIRECTORY:
-        theirs, ours = (0, copy.mode), (0, file.mode)
-    meta = file.meta
-    if theirs != ours:
-        # A touch is news; of two histories the later time is taken everywhere.
-        if following or theirs > ours:
-            meta += 1
-            file = replace(
-                file, meta=meta, mtime_ns=copy.stamp.mtime_ns, mode=copy.mode
-            )
-        else:
-            meta = -1
-    kept = Copy(version=version, stamp=copy.stamp, mode=copy.mode, meta=meta)
-    return with_copy(file, slot, kept)
-
-
-def _with_version(file: File, version: Version) -> File:
-    """Give the newest version, and every copy of it, another number."""
-    if version == file.version:
-        return file
-    copies = {
-        slot: replace(copy, version=version) if file.holds_newest(slot) else copy
-        for slot, copy in file.copies.items()
-    }
-    return replace(file, version=version, copies=copies)
-
-
-def crowned(
-    file: File,
-    slot: Slot,
-    world: World,
-    change: Found | None,
-    version: Version | None = None,
-) -> File:
-    """Return the file with the entry's copy as its newest version."""
-    copy = file.copies[slot]
-    assert copy.stamp is not None
-    assert copy.kind is not None
-    if version is None:
-        version = copy.version
-        if relation(version, file.version) is not Relation.NEWER:
-            version = bumped(merged(version, file.version), slot)
-    mine = change is not None and change.seen.stamp == copy.stamp
-    copies = {s: _outdated(file, s, c) for s, c in file.copies.items()}
-    copies[slot] = Copy(version=version, stamp=copy.stamp, mode=copy.mode)
-    file = replace(
-        file,
-        kind=copy.kind,
-        size=copy.stamp.size if copy.kind is Kind.FILE else len(copy.target or ""),
-        mtime_ns=copy.stamp.mtime_ns,
-        mode=copy.mode,
-        target=copy.target,
-        digest=copy.digest,
-        mime=change.mime if change is not None and mine else None,
-        version=version,
-        deleted=False,
-        meta=0,
-        origin=1 << slot,
-        copies=copies,
-        changed_at=world.now,
-        cause=change.cause if change is not None and mine else file.cause,
-    )
-    return judged(file, world)
-
-
-def _outdated(file: File, slot: Slot, copy: Copy) -> Copy:
-    """Return a copy as it stands when the version it may hold is no longer newest."""
-    if not copy.present:
-        # A copy that was let go is wanted again when something new is made.
-        return replace(copy, doubt=Doubt.NONE, hint=None, trouble=_still_blocked(copy))
-    if file.holds_newest(slot):
-        return replace(
-            copy,
-            digest=file.digest,
-            kind=file.kind,
-            target=file.target,
-            trouble=_still_blocked(copy),
-        )
-    return copy
-
-
-def _still_blocked(copy: Copy) -> Trouble | None:
-    return copy.trouble if copy.trouble and copy.trouble.blocked else None
-
-
-def _conflicting(file: File, slot: Slot, world: World, change: Found | None) -> File:
-    """Two contents, neither made from the other: one wins, the other goes aside."""
-    rivals = _others(file, slot) & world.slots
-    version = merged(file.version, file.copies[slot].version)
-    if rivals and not conflict.candidate_wins(file, slot, world):
-        copy = file.copies[slot]
-        file = _with_version(file, bumped(version, _first(file.origin, slot)))
-        return with_copy(file, slot, _aside(file, slot, copy, world))
-    keeper = _keeper(file, slot, world)
-    kept = _outdated(file, keeper, file.copies[keeper])
-    loser = _aside(file, keeper, kept, world)
-    file = crowned(file, slot, world, change, bumped(version, slot))
-    return with_copy(file, keeper, loser)
-
-
-def _keeper(file: File, but: Slot, world: World) -> Slot:
-    """Return the entry that keeps the losing newest version: where it was made.
-
-    One that is not configured any more does so only if nobody else can.
-    """
-    holders = _others(file, but)
-    holders = holders & world.slots or holders
-    return next(slots(holders & file.origin or holders))
-
-
-def _first(origin: Mask, otherwise: Slot) -> Slot:
-    return next(slots(origin), otherwise)
-
-
-def _aside(file: File, slot: Slot, copy: Copy, world: World) -> Copy:
-    member = world.members.get(slot)
-    label = member.name if member else str(slot)
-    name = conflict.name(file.path, label, world.now)
-    return replace(copy, doubt=Doubt.ASIDE, aside=name, base=None, trouble=None)
-
-
 def _buried(file: File, slot: Slot, cause: str, world: World) -> File:
     """Return the tombstone that follows the newest version."""
     version = bumped(file.version, slot)
     copies = {
-        s: _outdated(file, s, c) if c.present else replace(c, hint=None)
+        s: outdated(file, s, c) if c.present else replace(c, hint=None)
         for s, c in file.copies.items()
     }
     copies[slot] = Copy(version=version)

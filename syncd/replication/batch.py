@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from syncd.core import outcome, reconcile, work
+from syncd.core import comparison, outcome, reconcile, work
 from syncd.core.change import Change, Done, Found, Outcome, SetAside
 from syncd.core.file import File, Slot
 from syncd.core.outcome import Issued
@@ -123,7 +123,7 @@ def judge(
     result = []
     for file, was in some:
         # An entry that is not configured any more need not be waited for.
-        after = reconcile.judged(reconcile.compare(file, world), world)
+        after = comparison.judged(comparison.compare(file, world), world)
         now = files.facts(after, work.behind(after, world))
         if after is not file or now != was:
             result.append(Touched(file, was, after, now))
@@ -160,7 +160,7 @@ def hand_over(
         origin = file.origin & ~(1 << former)
         if origin != file.origin:
             origin |= 1 << slot
-        return reconcile.judged(replace(file, copies=copies, origin=origin), world)
+        return comparison.judged(replace(file, copies=copies, origin=origin), world)
 
     return _change_page(db, after, handed, world)
 

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from syncd.core import outcome, reconcile
+from syncd.core import comparison, outcome, reconcile
 from syncd.core.change import Amend, Done, Failed, Found, Gone, Inspect, Put, Why
 from syncd.core.file import ABSENT, Copy, Doubt, File, Kind, Seen, Stamp
 from syncd.core.outcome import FIRST_PAUSE, LONGEST_PAUSE
@@ -78,7 +78,7 @@ def test_an_unwanted_copy_that_was_deleted_is_no_tombstone():
     world = a_world({"sync": ["A"]}, B=Member("B", on_unmatch=OnUnmatch.DELETE))
     story = Story(a_world({"sync": ["A", "B"]}), "A:one B!")
     story.world = world
-    story.file = reconcile.judged(story.file, world)
+    story.file = comparison.judged(story.file, world)
     story.tell("B!")
 
     assert story.shown() == "one | A | -"
@@ -182,7 +182,7 @@ def test_a_hint_that_failed_is_not_tried_again():
         assert order
         what = outcome.issued(order, story.file)
         story.tell(steps)
-        hinted = reconcile.with_copy(story.file, B, Copy(hint=("y", Stamp())))
+        hinted = comparison.with_copy(story.file, B, Copy(hint=("y", Stamp())))
         result = Failed(order.id, Why.SOURCE, "no")
 
         assert outcome.failed(hinted, B, what, result, WORLD).copy(B).hint is None
