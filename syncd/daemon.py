@@ -5,23 +5,18 @@ import gc
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
 from syncd import clock, config, log, wire
-from syncd.api import desk
 from syncd.api.events import News
-from syncd.api.rooms import DriverView, EntryView, Rooms
-from syncd.api.server import Limits, Server
 from syncd.config import Config
 from syncd.core.file import Slot
-from syncd.core.rules import schema
 from syncd.core.world import Member
-from syncd.drivers import registry
 from syncd.errors import SyncdError
 from syncd.replication import judging
 from syncd.replication.door import Door
@@ -30,7 +25,7 @@ from syncd.replication.rulebook import Rulebook
 from syncd.store import entries, settings
 from syncd.store.database import Store
 from syncd.store.entries import Entry
-from syncd.supervisor import content, single
+from syncd.supervisor import single
 from syncd.supervisor.service import Service
 from syncd.supervisor.supervisor import Supervisor
 
@@ -38,13 +33,12 @@ INDEX = "index"
 """The setting that holds the index's own id."""
 
 
-def run(config_path: Path, ready: Callable[[], None] = lambda: None) -> int:
+def run(loaded: Config, ready: Callable[[], None] = lambda: None) -> int:
     """Serve until told to stop, and return the exit code.
 
     ``ready`` is called once everything listens. Raise SyncdError when the daemon
     cannot start.
     """
-    loaded = config.read(config_path)
     state = loaded.state.absolute()
     said = (loaded.log.level, loaded.log.format, loaded.secrets())
     log.configure(*said)  # The file lies in a folder that is not ours yet.
@@ -70,15 +64,23 @@ async def serve(loaded: Config, ready: Callable[[], None]) -> None:
             await referee.drop_copies(slot)
         rulebook = await parts.rulebook(*await store.read(judging.in_force))
         supervisor = await rooms.enter_async_context(parts.supervisor)
-        served = parts.rooms(rulebook)
-        await rooms.enter_async_context(parts.server(served))
+        serving = await asyncio.to_thread(_load_api)
+        server = serving.server(
+            loaded,
+            store=store,
+            referee=referee,
+            rulebook=rulebook,
+            supervisor=supervisor,
+            news=parts.news,
+            sockets=parts.sockets,
+        )
+        await rooms.enter_async_context(server)
         service.ready()
         ready()
         log.get(__name__).info("ready", action="start", entries=len(known))
         await signals.told_to_stop(referee.task, lambda: _reload(rulebook))
         service.stopping()
         log.get(__name__).info("stopping", action="stop")
-        del supervisor
 
 
 class Parts:
@@ -95,7 +97,7 @@ class Parts:
         self._state = loaded.state.absolute()
         self._store = store
         self._known = known
-        self._news = News()
+        self.news = News()
         door = Door(
             store,
             index,
@@ -107,7 +109,8 @@ class Parts:
             door,
             {known[name].slot: _member(name, one) for name, one in _entries(loaded)},
             send=self._send,
-            tell=self._news.tell,
+            tell=self.news.tell,
+            tell_all=self.news.tell_all,
             now=clock.timestamp,
         )
         run = self._state / "run"
@@ -120,11 +123,12 @@ class Parts:
             },
             hear=self.referee.hear,
             hear_lost=self.referee.lost,
-            news=self._news.tell,
+            news=self.news.tell,
             keep_stopped=self._keep_stopped,
             stopped={name for name, entry in known.items() if entry.stopped},
         )
-        self._sockets = {name: run / file for name, file in addresses.items()}
+        self.sockets = {name: run / file for name, file in addresses.items()}
+        """Where each entry's child gives content."""
 
     async def rulebook(self, document: Any | None, mark: str | None) -> Rulebook:
         """Return the open rulebook; its rules are in force."""
@@ -138,39 +142,6 @@ class Parts:
         )
         await book.open()
         return book
-
-    def rooms(self, rulebook: Rulebook) -> Rooms:
-        """Return the rooms as the API wants them."""
-        views = {
-            name: EntryView(name=name, driver=one.driver, options=one.shown())
-            for name, one in _entries(self._loaded)
-        }
-        return Rooms(
-            files=desk.Files(self._store, self.referee, self._sockets),
-            entries=desk.Entries(views, self.supervisor, self.referee),
-            rulebook=desk.Rules(rulebook, self._store, self.referee),
-            news=self._news,
-            read=content.read,
-            drivers=[
-                DriverView(name=name, about=one.description, options=one.options)
-                for name, one in registry.schemas().items()
-            ],
-            version=version("syncd"),
-            rules_schema=schema(),
-        )
-
-    def server(self, rooms: Rooms) -> Server:
-        """Return the HTTP server."""
-        limits = self._loaded.limits
-        return Server(
-            rooms,
-            [(address.host, address.port) for address in self._loaded.listen],
-            limits=Limits(
-                body=int(limits.body),
-                rate=limits.requests_per_second,
-                burst=2 * limits.requests_per_second,
-            ),
-        )
 
     def _settings(
         self, name: str, one: config.Entry, run: Path, addresses: dict[str, str]
@@ -234,6 +205,13 @@ class Signals:
             await self._reload.wait()
             self._reload.clear()
             await reload()
+
+
+def _load_api() -> ModuleType:
+    """Return what serves the API: loaded in a thread, while the children start."""
+    from syncd import serving  # noqa: PLC0415
+
+    return serving
 
 
 async def _reload(rulebook: Rulebook) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import msgspec
@@ -19,7 +19,16 @@ MOST_AT_ONCE = 500
 
 MOST_LISTENERS = 100
 
-Listener = Callable[[str, dict[str, Any]], None]
+
+class Item(Protocol):
+    """A piece of news that is written out only when somebody reads it."""
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as it is told."""
+        ...
+
+
+Listener = Callable[[str, Sequence[Item]], None]
 
 
 class News:
@@ -27,7 +36,7 @@ class News:
 
     def __init__(self, boot: str | None = None, kept: int = KEPT) -> None:
         self._boot = boot or uuid4().hex[:12]
-        self._told: deque[tuple[str, dict[str, Any]]] = deque(maxlen=kept)
+        self._told: deque[tuple[str, dict[str, Any] | Item]] = deque(maxlen=kept)
         self._last = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._heard: list[Listener] = []
@@ -36,15 +45,20 @@ class News:
 
     def tell(self, event: str, data: dict[str, Any]) -> None:
         """Add a piece of news; to be called on the loop."""
-        # Written out only when somebody reads it: a first copy is told file by file.
         self._last += 1
         self._told.append((event, data))
+        self._wake()
+
+    def tell_all(self, event: str, items: Sequence[Item]) -> None:
+        """Add news of one kind, in this order; to be called on the loop."""
+        self._last += len(items)
+        self._told.extend((event, item) for item in items)
         for hear in self._heard:
-            hear(event, data)
+            hear(event, items)
         self._wake()
 
     def hear(self, listener: Listener) -> None:
-        """Have a function called with every piece of news, at once."""
+        """Have a function called, at once, with all that ``tell_all`` is given."""
         self._heard.append(listener)
 
     def close(self) -> None:
@@ -86,7 +100,7 @@ class News:
         start = place - self._forgotten
         told = islice(self._told, start, start + MOST_AT_ONCE)
         return [
-            _frame(self._id(number), event, msgspec.json.encode(data))
+            _frame(self._id(number), event, msgspec.json.encode(_written(data)))
             for number, (event, data) in enumerate(told, place + 1)
         ]
 
@@ -124,6 +138,10 @@ class News:
 
     def _id(self, number: int) -> str:
         return f"{self._boot}-{number}"
+
+
+def _written(data: dict[str, Any] | Item) -> dict[str, Any]:
+    return data if isinstance(data, dict) else data.shown()
 
 
 def _frame(id_: str, event: str, data: bytes) -> bytes:

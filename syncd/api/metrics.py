@@ -1,8 +1,8 @@
 """What is measured, for Prometheus."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections import Counter as CountOf
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,7 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from syncd import clock
+from syncd.api.events import Item
 from syncd.api.rooms import Entries, EntryDetails, Rooms
+from syncd.replication.headlines import Refused, Transferred
 
 STATES = (
     "starting",
@@ -115,11 +117,15 @@ class Metrics:
             self._late.observe(late)
             self._latest.set(late)
 
-    def _hear(self, event: str, data: dict[str, Any]) -> None:
-        if event != "transfer" or data.get("state") not in TRANSFERS:
-            return
-        self._transfers.labels(data["entry"], data["state"]).inc()
-        self._bytes.labels(data["entry"]).inc(data.get("bytes", 0))
+    def _hear(self, _: str, items: Sequence[Item]) -> None:
+        done = [item for item in items if isinstance(item, Transferred)]
+        for entry, number in CountOf(item.entry for item in done).items():
+            self._transfers.labels(entry, "done").inc(number)
+            copied = sum(item.copied for item in done if item.entry == entry)
+            self._bytes.labels(entry).inc(copied)
+        for item in items:
+            if isinstance(item, Refused):
+                self._transfers.labels(item.entry, "failed").inc()
 
 
 class _EntryCollector(Collector):

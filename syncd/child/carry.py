@@ -217,18 +217,22 @@ class Carrier:
     def _touched(self, orders: Sequence[Order]) -> set[str]:
         """Return every path the orders may change, and the folders they may make."""
         touched = {order.path for order in orders}
+        folders = set()
         for order in orders:
             if isinstance(order, SetAside):
                 touched.add(order.to)
             if isinstance(order, Put):
-                touched.update([order.hint[0]] if order.hint else [])
-                touched.update(self._unknown_above(order.path, touched))
+                folders.add(parent(order.path))
+                if order.hint is not None:
+                    touched.add(order.hint[0])
+        for folder in folders:
+            touched.update(self._unknown(folder))
         return touched
 
-    def _unknown_above(self, path: str, but: set[str]) -> list[str]:
+    def _unknown(self, folder: str) -> list[str]:
+        """Return the folder, and those above it, as far as nothing lies there yet."""
         result = []
-        while (path := parent(path)) and path not in but:
-            if self._picture.get(path) is not None:
-                break
-            result.append(path)
+        while folder and self._picture.get(folder) is None:
+            result.append(folder)
+            folder = parent(folder)
         return result

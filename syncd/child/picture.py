@@ -22,13 +22,20 @@ OWN = 0
 UNSAID = -1
 """The batch number of what was done on order and is not answered yet."""
 
+REPLACED = -2
+"""The batch number of what is known no more: something newer took its place."""
+
 GROUPING = 0.1
 """Seconds that own writes may wait to share a commit."""
 
 
-class _Fresh(Struct, frozen=True, gc=False):
+class _Fresh(Struct, gc=False):
+    """What is known of one path since; replaced, never changed, when that changes."""
+
+    path: str
     known: Known | None
     batch: int
+    """The number of the batch that tells it; changes as that comes and is noted."""
 
 
 class Picture:
@@ -38,8 +45,8 @@ class Picture:
         self._ledger = ledger
         self._fresh: dict[str, dict[str, _Fresh]] = {}
         self._inodes: dict[int, str] = {}
-        self._batches: dict[int, list[str]] = {}
-        self._ripe: dict[str, None] = {}
+        self._batches: dict[int, list[_Fresh]] = {}
+        self._ripe: dict[str, _Fresh] = {}
         self._noted = ledger.noted
         self._wake = asyncio.Event()
 
@@ -105,39 +112,40 @@ class Picture:
         known = Known(seen, implicit) if seen is not None else None
         before = self._fresh.get(parent(path), {}).get(path)
         # What was said of it before, and is not acknowledged, must come first.
-        batch = before.batch if before else OWN
-        self._put(path, _Fresh(known, batch))
-        if batch == OWN:
-            self._ripe[path] = None
+        fresh = self._put(path, known, before.batch if before else OWN)
+        if fresh.batch == OWN:
+            self._ripe[path] = fresh
             self._wake.set()
+        elif fresh.batch != UNSAID:
+            self._batches.setdefault(fresh.batch, []).append(fresh)
 
     def did(self, path: str, seen: Seen | None) -> None:
         """Take in what was done on order; ``answered`` tells in which batch."""
-        self._put(path, _Fresh(Known(seen) if seen is not None else None, UNSAID))
+        self._put(path, Known(seen) if seen is not None else None, UNSAID)
         self._ripe.pop(path, None)
 
     def answered(self, batch: int, paths: Iterable[str]) -> None:
         """Note that what was done at the paths is told in that batch."""
+        told = self._batches.setdefault(batch, [])
         for path in paths:
             fresh = self._fresh.get(parent(path), {}).get(path)
             if fresh is not None and fresh.batch == UNSAID:
-                self._put(path, _Fresh(fresh.known, batch))
-                self._batches.setdefault(batch, []).append(path)
+                fresh.batch = batch
+                told.append(fresh)
 
     def say(self, batch: int, path: str, seen: Seen | None) -> None:
         """Take in what is said of the path in that batch of changes."""
-        self._put(path, _Fresh(Known(seen) if seen is not None else None, batch))
+        fresh = self._put(path, Known(seen) if seen is not None else None, batch)
         self._ripe.pop(path, None)
-        self._batches.setdefault(batch, []).append(path)
+        self._batches.setdefault(batch, []).append(fresh)
 
     def noted(self, number: int) -> None:
         """Let what was said up to that batch go into the ledger."""
         for batch in [b for b in self._batches if b <= number]:
-            for path in self._batches.pop(batch):
-                fresh = self._fresh.get(parent(path), {}).get(path)
-                if fresh is not None and fresh.batch == batch:
-                    self._put(path, _Fresh(fresh.known, OWN))
-                    self._ripe[path] = None
+            for fresh in self._batches.pop(batch):
+                if fresh.batch == batch:
+                    fresh.batch = OWN
+                    self._ripe[fresh.path] = fresh
         self._noted = max(self._noted, number)
         self._wake.set()
 
@@ -165,32 +173,36 @@ class Picture:
     async def commit(self) -> None:
         """Write to the ledger what may go there now."""
         ripe, self._ripe = self._ripe, {}
-        fresh = {path: self._fresh[parent(path)][path] for path in ripe}
         noted = self._noted
-        if not fresh and noted == self._ledger.noted:
+        if not ripe and noted == self._ledger.noted:
             return
-        rows = [(path, one.known) for path, one in fresh.items()]
+        rows = [(path, one.known) for path, one in ripe.items()]
         try:
             await self._ledger.write(rows, [("noted", str(noted))])
         except BaseException:
             self._ripe = ripe | self._ripe
             raise
-        for path, one in fresh.items():
+        for path, one in ripe.items():
             self._drop(path, one)
 
-    def _put(self, path: str, fresh: _Fresh) -> None:
-        self._fresh.setdefault(parent(path), {})[path] = fresh
-        if fresh.known is not None and fresh.known.seen.stamp.inode:
-            self._inodes[fresh.known.seen.stamp.inode] = path
+    def _put(self, path: str, known: Known | None, batch: int) -> _Fresh:
+        fresh = _Fresh(path, known, batch)
+        inside = self._fresh.setdefault(parent(path), {})
+        if (before := inside.get(path)) is not None:
+            before.batch = REPLACED
+        inside[path] = fresh
+        if known is not None and (inode := known.seen.stamp.inode):
+            self._inodes[inode] = path
+        return fresh
 
     def _drop(self, path: str, fresh: _Fresh) -> None:
         """Forget what the ledger now holds, unless it is newer already."""
         folder = parent(path)
-        paths = self._fresh.get(folder, {})
-        if paths.get(path) is not fresh:
+        inside = self._fresh.get(folder, {})
+        if inside.get(path) is not fresh:
             return
-        del paths[path]
-        if not paths:
+        del inside[path]
+        if not inside:
             del self._fresh[folder]
         if fresh.known is not None:
             inode = fresh.known.seen.stamp.inode

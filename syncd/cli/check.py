@@ -6,7 +6,7 @@ import click
 
 from syncd import config as configuration
 from syncd.cli import show
-from syncd.cli.client import talks, wants_json
+from syncd.cli.options import talks, wants_json
 from syncd.config import Config
 from syncd.core.rules import RuleFaults, parse
 from syncd.errors import ConfigError

@@ -2,18 +2,16 @@
 
 import json
 import os
-from collections.abc import Callable
-from typing import Any, Self, TypeVar
-from urllib.parse import quote, urlencode
+from typing import Any, Self
+from urllib.parse import urlencode
 
 import click
 import httpx
 from msgspec import Struct
 
 from syncd import errors
+from syncd.cli.options import PREFIX, url
 
-DEFAULT_URL = "http://127.0.0.1:3862"
-PREFIX = "/api/v1.0"
 PATIENCE = httpx.Timeout(60, connect=5)
 """An answer may take a while (stopping an entry); a connection does not."""
 
@@ -27,8 +25,6 @@ REFUSALS: dict[int, type[errors.SyncdError]] = {
     507: errors.StorageFull,
 }
 """What a status means; otherwise 4xx: the request was wrong, 5xx: try later."""
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Answer(Struct, frozen=True):
@@ -87,54 +83,14 @@ class Client:
         return _understood(response)
 
 
-def segment(name: str) -> str:
-    """Return a name as one part of an address."""
-    return quote(name, safe="")
-
-
 def raw(path: str) -> bytes:
     """Return a path from the command line as it is on the disk, UTF-8 or not."""
     return os.fsencode(path)
 
 
-def talks(command: Command) -> Command:
-    """Give a command --url and --json, which count wherever they are written."""
-    for option in (_JSON, _URL):
-        command = option(command)
-    return command
-
-
 def client(context: click.Context | None = None) -> Client:
     """Return a connection to the daemon that the command line names."""
-    context = context or click.get_current_context()
-    return Client(str(context.meta.get("syncd.url", DEFAULT_URL)))
-
-
-def wants_json() -> bool:
-    """Tell whether the command line asks for JSON."""
-    return bool(click.get_current_context().meta.get("syncd.json", False))
-
-
-def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value:
-        context.meta[f"syncd.{parameter.name}"] = value
-
-
-_URL = click.option(
-    "--url",
-    envvar="SYNCD_URL",
-    metavar="URL",
-    expose_value=False,
-    callback=_remember,
-    help=f"Where the daemon is (or SYNCD_URL).  [{DEFAULT_URL}]",
-)
-_JSON = click.option(
-    "--json",
-    is_flag=True,
-    expose_value=False,
-    callback=_remember,
-    help="Print one JSON document, for programs.",
-)
+    return Client(url(context))
 
 
 def _understood(response: httpx.Response) -> Answer:

@@ -6,7 +6,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from syncd.cli import show
-from syncd.cli.client import client, segment, talks, wants_json
+from syncd.cli.client import client
+from syncd.cli.options import segment, talks, wants_json
 from syncd.errors import SyncdError
 
 

@@ -10,7 +10,8 @@ import click
 from rich.text import Text
 
 from syncd.cli import show
-from syncd.cli.client import Answer, Client, client, talks, wants_json
+from syncd.cli.client import Answer, Client, client
+from syncd.cli.options import talks, wants_json
 from syncd.core import path as paths
 from syncd.errors import NotFound
 

@@ -3,7 +3,8 @@
 import click
 
 from syncd.cli import show
-from syncd.cli.client import client, raw, talks, wants_json
+from syncd.cli.client import client, raw
+from syncd.cli.options import talks, wants_json
 
 STATES = ("uptodate", "pending", "blocked", "conflict")
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from syncd.cli import show
-from syncd.cli.client import client, talks, wants_json
+from syncd.cli.client import client
+from syncd.cli.options import talks, wants_json
 from syncd.core.rules import parse
 from syncd.replication import rules_file
 

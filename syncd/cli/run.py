@@ -11,7 +11,7 @@ from syncd import config as configuration
 from syncd import daemon
 from syncd.cli import show
 from syncd.cli.check import CONFIG
-from syncd.cli.client import PREFIX, segment
+from syncd.cli.options import PREFIX, segment
 from syncd.config import Config
 
 
@@ -26,7 +26,7 @@ def run(config: Path) -> int:
     Example:  syncd run --config config/syncd.yaml
     """
     sound = configuration.read(config)
-    return daemon.run(config, ready=lambda: greet(sound))
+    return daemon.run(sound, ready=lambda: greet(sound))
 
 
 def greet(config: Config) -> None:

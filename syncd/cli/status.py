@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from syncd.cli import show
-from syncd.cli.client import Answer, Client, client, talks, wants_json
+from syncd.cli.client import Answer, Client, client
+from syncd.cli.options import talks, wants_json
 
 INTERVAL = 0.5
 """Seconds between two looks."""

@@ -197,7 +197,11 @@ class Watching(Driver, Protocol):
     """A storage that tells of changes by itself."""
 
     async def watch(self, tell: "Callable[[Sequence[Event]], None]") -> None:
-        """Start telling, on this loop, of every change from now on, until closed."""
+        """Start telling, on this loop, of every change from now on, until closed.
+
+        What a call of the driver did and answered need not be told; what one did
+        that was called off must be.
+        """
         ...
 
     def watched(self) -> tuple[int, int]:

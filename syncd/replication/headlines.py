@@ -1,77 +1,169 @@
-"""What people are told of what happened: changes, transfers, conflicts."""
+"""What people are told of what happened: changes, transfers, conflicts.
+
+A first copy makes one for every file, so they are small and written out only
+when somebody reads them.
+"""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from syncd.core import path as paths
 from syncd.core.change import Done, Failed, Put, SetAside
-from syncd.core.file import slots
+from syncd.core.file import Mask, slots
+from syncd.core.outcome import Issued
 from syncd.core.world import World
 from syncd.replication.batch import Ended, News, Touched
-
-Tell = Callable[[str, dict[str, Any]], None]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+class Changed(Struct, frozen=True, gc=False):
+    """A file has a new version."""
+
+    path: str
+    action: str
+    """"created", "modified" or "deleted"."""
+    entries: list[str]
+    """Where it was made."""
+    size: int
+    cause: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as people are told."""
+        return {
+            **_named(self.path),
+            "action": self.action,
+            "entries": self.entries,
+            "size": self.size,
+            "cause": self.cause,
+        }
+
+
+class Transferred(Struct, frozen=True, gc=False):
+    """An entry was given a file."""
+
+    path: str
+    entry: str
+    copied: int
+    """Bytes of content."""
+    cause: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as people are told."""
+        about = {"entry": self.entry, "cause": self.cause}
+        return {**_named(self.path), **about, "state": "done", "bytes": self.copied}
+
+
+class Refused(Struct, frozen=True, gc=False):
+    """An entry could not do what it was ordered to."""
+
+    path: str
+    entry: str
+    reason: str
+    cause: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as people are told."""
+        about = {"entry": self.entry, "cause": self.cause}
+        return {**_named(self.path), **about, "state": "failed", "reason": self.reason}
+
+
+class SetApart(Struct, frozen=True, gc=False):
+    """What lost a conflict was kept under another name."""
+
+    path: str
+    entry: str
+    kept_as: str
+    cause: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as people are told."""
+        about = {"entry": self.entry, "cause": self.cause}
+        return {**_named(self.path), **about, "kept_as": self.kept_as}
+
+
+Headline = Changed | Transferred | Refused | SetApart
+Say = Callable[[str, Sequence[Headline]], None]
+"""Takes "change", "transfer" or "conflict", and all of them that a batch brought."""
+
+
 def tell(
-    touched: Sequence[Touched], news: Sequence[News], world: World, say: Tell
+    touched: Sequence[Touched], news: Sequence[News], world: World, say: Say
 ) -> None:
     """Say what a transaction changed, to whoever listens and to the log."""
-    for one in touched:
-        if one.before is None or one.before.version != one.after.version:
-            _say_change(one, world, say)
+    changes = list(_changes(touched, world))
+    if changes:
+        say("change", changes)
+    if log.isEnabledFor(logging.DEBUG):
+        for one in changes:
+            facts = one.shown()
+            change = facts.pop("action")
+            log.debug("file changed", **facts, action="change", change=change)
     for end in news:
         if isinstance(end, Ended):
             _say_results(end, world, say)
 
 
-def _say_change(one: Touched, world: World, say: Tell) -> None:
-    file = one.after
-    action = "modified"
-    if file.deleted:
-        action = "deleted"
-    elif one.before is None or one.before.deleted:
-        action = "created"
-    entries = [world.members[s].name for s in slots(file.origin & world.slots)]
-    facts = {
-        **_named(file.path),
-        "action": action,
-        "entries": entries,
-        "size": file.size,
-        "cause": file.cause,
-    }
-    say("change", facts)
-    if log.isEnabledFor(logging.DEBUG):
-        log.debug("file changed", **facts | {"action": "change", "change": action})
+def _changes(touched: Sequence[Touched], world: World) -> Iterator[Changed]:
+    names: dict[Mask, list[str]] = {}
+    for one in touched:
+        before, file = one.before, one.after
+        if before is not None and before.version == file.version:
+            continue
+        action = "modified"
+        if file.deleted:
+            action = "deleted"
+        elif before is None or before.deleted:
+            action = "created"
+        if (entries := names.get(file.origin)) is None:
+            made_by = slots(file.origin & world.slots)
+            entries = names[file.origin] = [world.members[s].name for s in made_by]
+        yield Changed(file.path, action, entries, file.size, file.cause)
 
 
-def _say_results(end: Ended, world: World, say: Tell) -> None:
+def _say_results(end: Ended, world: World, say: Say) -> None:
     entry = world.members[end.slot].name
+    transfers: list[Headline] = []
+    conflicts: list[Headline] = []
     for issued, result in end.results:
         order = issued.order
-        facts = {**_named(order.path), "entry": entry, "cause": order.cause}
         if isinstance(result, Failed):
-            log.warning(
-                "order failed",
-                **facts
-                | {"action": "order", "why": result.why, "reason": result.reason},
-            )
-            say("transfer", facts | {"state": "failed", "reason": result.reason})
+            transfers.append(_refused(issued, result, entry))
         elif isinstance(order, Put):
-            say("transfer", facts | {"state": "done", "bytes": result.copied})
-        elif isinstance(order, SetAside):
-            _say_conflict(facts, result, say)
+            path, cause = order.path, order.cause
+            transfers.append(Transferred(path, entry, result.copied, cause))
+        elif isinstance(order, SetAside) and result.seen is not None:
+            conflicts.append(_set_apart(order, result, entry))
+    if transfers:
+        say("transfer", transfers)
+    if conflicts:
+        say("conflict", conflicts)
 
 
-def _say_conflict(facts: dict[str, Any], result: Done, say: Tell) -> None:
-    if result.seen is not None:
-        kept = paths.readable(result.seen.path)
-        say("conflict", facts | {"kept_as": kept})
-        log.warning("conflict", **facts | {"action": "conflict", "kept_as": kept})
+def _refused(issued: Issued, result: Failed, entry: str) -> Refused:
+    order = issued.order
+    log.warning(
+        "order failed",
+        **_named(order.path),
+        entry=entry,
+        cause=order.cause,
+        action="order",
+        why=result.why,
+        reason=result.reason,
+    )
+    return Refused(order.path, entry, result.reason, order.cause)
+
+
+def _set_apart(order: SetAside, result: Done, entry: str) -> SetApart:
+    assert result.seen is not None
+    kept = paths.readable(result.seen.path)
+    said = SetApart(order.path, entry, kept, order.cause)
+    log.warning("conflict", **said.shown(), action="conflict")
+    return said
 
 
 def _named(path: str) -> dict[str, str]:

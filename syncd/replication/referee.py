@@ -58,6 +58,7 @@ class Referee:
         *,
         send: Callable[[str, wire.Down], bool],
         tell: Callable[[str, dict[str, Any]], None],
+        tell_all: headlines.Say,
         now: Callable[[], float],
     ) -> None:
         self._store = store
@@ -71,6 +72,7 @@ class Referee:
         self._slots = {member.name: slot for slot, member in members.items()}
         self._send = send
         self._tell = tell
+        self._tell_all = tell_all
         self._now = now
         self._rules = Rules((), self._slots)
         self.written: Sequence[Any] = ()
@@ -255,7 +257,7 @@ class Referee:
             self._news.popleft()
             self._acknowledge(one)
         self._count(touched)
-        headlines.tell(touched, news, self.world, self._tell)
+        headlines.tell(touched, news, self.world, self._tell_all)
         self._dispatch(touched)
         return True
 
@@ -302,8 +304,7 @@ class Referee:
         return True
 
     def _count(self, touched: Iterable[Touched]) -> None:
-        for one in touched:
-            self.tally.change(one.was, one.now)
+        self.tally.change((one.was, one.now) for one in touched)
 
     def _dispatch(self, touched: Sequence[Touched]) -> None:
         world = self.world

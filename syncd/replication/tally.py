@@ -39,11 +39,24 @@ class Tally:
         for facts, number, size in groups:
             self._add(facts, number, size)
 
-    def change(self, was: Facts | None, now: Facts) -> None:
-        """Count a file as it is now instead of as it was."""
-        if was is not None:
-            self._add(was, -1, -was.size)
-        self._add(now, 1, now.size)
+    def change(self, some: Iterable[tuple[Facts | None, Facts]]) -> None:
+        """Count files as they are now instead of as they were, if they were."""
+        # Most files of a batch are alike: what is common is worked out once.
+        groups: dict[tuple[int, ...], list[int]] = {}
+        samples: dict[tuple[int, ...], Facts] = {}
+        for was, now in some:
+            for facts, number in ((was, -1), (now, 1)):
+                if facts is None:
+                    continue
+                like = _but_size(facts)
+                group = groups.get(like)
+                if group is None:
+                    group = groups[like] = [0, 0]
+                    samples[like] = facts
+                group[0] += number
+                group[1] += number * facts.size
+        for like, (number, size) in groups.items():
+            self._add(samples[like], number, size)
 
     def _add(self, facts: Facts, number: int, size: int) -> None:
         for slot in slots(facts.behind):
@@ -60,3 +73,15 @@ class Tally:
         for slot in slots(facts.uptodate):
             self.of(slot).files += number
             self.of(slot).bytes += size
+
+
+def _but_size(facts: Facts) -> tuple[int, ...]:
+    return (
+        facts.kind,
+        facts.owners,
+        facts.uptodate,
+        facts.behind,
+        facts.blocked,
+        facts.deleted,
+        facts.conflict,
+    )

@@ -7,19 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from alembic.command import upgrade
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from syncd.errors import Unavailable
+from syncd.store.schema import metadata
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 2
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Store:
@@ -102,23 +99,37 @@ class Store:
         with self._engine.connect() as connection:
             fresh = not inspect(connection).has_table("alembic_version")
             version = None if fresh else _version(connection)
-        if version != NEWEST:
+        if fresh:
+            self._make()
+        elif version != NEWEST:
             self._migrate()
 
-    def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
+    def _make(self) -> None:
+        """Make a new index as the newest migration would leave it."""
         with self._engine.begin() as connection:
-            config.attributes["connection"] = connection
-            try:
-                upgrade(config, "head")
-            except CommandError:
-                raise Unavailable("the index was made by a newer syncd") from None
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # Tables, too: all or none.
+            metadata.create_all(connection)
+            connection.execute(text(_MAKE_VERSION))
+            connection.execute(
+                text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST}
+            )
+
+    def _migrate(self) -> None:
+        # Loaded only here: it takes longer than opening an index that is up to date.
+        from syncd.store.migrating import migrate  # noqa: PLC0415
+
+        with self._engine.begin() as connection:
+            migrate(connection)
 
 
 _DAMAGED = (
     "the index {} is damaged ({}); move it away, with its -wal and -shm files, and"
     " start again: a new one is made from the entries, and nothing is deleted"
+)
+
+_MAKE_VERSION = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+    " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
 
 NEWEST = "0001"

@@ -170,7 +170,14 @@ def test_36_two_conflicts_on_one_file(pair: Daemon):
 
 def _holds(daemon: Daemon, contents: set[bytes]) -> None:
     """Wait until A holds all of the contents, under whatever names."""
-    wait_for(lambda: _held(daemon, "A") >= contents, within=60)
+    wait_for(
+        lambda: _held(daemon, "A") >= contents,
+        within=60,
+        what=lambda: {
+            entry: {name: thing[:2] for name, thing in daemon.tree(entry).items()}
+            for entry in daemon.entries
+        },
+    )
 
 
 def _held(daemon: Daemon, entry: str) -> set[bytes]:

@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -85,10 +86,30 @@ async def test_only_so_many_listen():
         await stream.aclose()
 
 
-async def test_who_hears_hears_at_once():
+class Line:
+    """A piece of news that counts how often it is written out."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.written = 0
+
+    def shown(self) -> dict[str, Any]:
+        self.written += 1
+        return {"text": self.text}
+
+
+async def test_many_pieces_are_heard_at_once_and_written_when_they_are_read():
     news, heard = News("b"), []
-    news.hear(lambda event, data: heard.append((event, data)))
+    news.hear(lambda event, items: heard.append((event, list(items))))
+    lines = [Line("one"), Line("two")]
 
-    news.tell("change", {"n": 1})
+    news.tell_all("change", lines)
 
-    assert heard == [("change", {"n": 1})]
+    assert heard == [("change", lines)]
+    assert [line.written for line in lines] == [0, 0]
+    stream = news.stream("b-0", heartbeat=60)
+    await anext(stream)
+    frames = await anext(stream)
+    assert frames.count(b"event: change") == 2
+    assert b'id: b-2\nevent: change\ndata: {"text":"two"}' in frames
+    await stream.aclose()

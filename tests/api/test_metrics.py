@@ -4,6 +4,8 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from syncd.replication.headlines import Changed, Refused, Transferred
+
 
 def key(name, *labels):
     return name, *sorted(labels)
@@ -41,10 +43,9 @@ async def test_everything_is_there_from_the_start(scrape):
 
 
 async def test_transfers_are_counted_from_the_news(scrape, house):
-    for state, size in [("done", 5), ("done", 0), ("failed", None), ("strange", 7)]:
-        told = {"entry": "B", "state": state}
-        house.news.tell("transfer", told if size is None else {**told, "bytes": size})
-    house.news.tell("change", {"filename": "x"})
+    done = [Transferred("x", "B", size, "cause") for size in (5, 0)]
+    house.news.tell_all("transfer", [*done, Refused("x", "B", "no room", "cause")])
+    house.news.tell_all("change", [Changed("x", "created", ["A"], 7, "cause")])
 
     found = await scrape()
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,8 @@ class Parent:
         async with asyncio.timeout(patience):
             while not (result := what()):
                 self._more.clear()
-                await self._more.wait()
+                with suppress(TimeoutError):  # It may be a fact of the disk.
+                    await asyncio.wait_for(self._more.wait(), 0.005)
         return result
 
     async def got(self, name: str, kind: type[Any]) -> Any:

@@ -707,7 +707,7 @@ class TestWatching:
         told: list[Event] = []
         await driver.watch(told.extend)
         hand.write("a.tmp", b"x")
-        await placed(driver, "b", b"x")
+        hand.write("b", b"x")
         hand.write("c", b"x")
         await until(lambda: any(event.path == "c" for event in told))
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from syncd.core.file import Kind, Stamp
 from syncd.core.path import from_bytes
 from syncd.drivers.contract import Event, What, Writing, Written
 from syncd.drivers.local_storage import LocalStorage, renames, replacing
+from syncd.drivers.local_storage.making import Durable
 from syncd.errors import (
     ConfigError,
     StorageChanged,
@@ -758,10 +760,12 @@ class TestNames:
         told: list[Event] = []
         await driver.watch(told.extend)
         await placed(driver, path + "2", b"x")
+        (order,) = [seen for seen in await driver.look([path]) if seen]
+        await driver.amend([Amend(1, path, order.stamp, 0o600, 5)])
 
-        assert await read(driver, path) == b"x"
+        assert await read(driver, path + "2") == b"x"
         assert len(await tree(driver)) == 51
-        await until(lambda: any(event.path == path + "2" for event in told))
+        await until(lambda: any(event.path == path for event in told))
         shutil.rmtree(root / path.partition("/")[0])  # who else could?
 
 
@@ -860,13 +864,46 @@ class TestWatching:
 
         assert about(told, "a") == [What.TOUCHED, What.CLOSED, What.CLOSED]
 
-    async def test_our_own_writing_makes_one_event(self, driver, root, told):
-        await placed(driver, "a", b"x")
+    async def test_our_own_writing_and_deleting_make_no_event(self, driver, root, told):
+        first = await placed(driver, "a", b"x")
+        second = await placed(driver, "a", b"yy", replaces=first.stamp)
+        await driver.delete([Delete(1, "a", Kind.FILE, second.stamp)])
         (root / "end").touch()
         await until(lambda: bool(about(told, "end")))
 
-        assert about(told, "a") == [What.CLOSED]
-        assert {event.path for event in told} == {"a", "end"}
+        assert {event.path for event in told} == {"end"}
+
+    async def test_what_is_done_to_our_own_writing_afterwards_is_told(
+        self, driver, root, told
+    ):
+        await placed(driver, "a", b"x")
+        (root / "a").write_bytes(b"yy")
+        await until(lambda: What.CLOSED in about(told, "a"))
+        await placed(driver, "b", b"x")
+        (root / "b").rename(root / "c")
+        await until(lambda: What.CLOSED in about(told, "c"))
+
+        assert about(told, "b") == [What.GONE]
+
+    async def test_what_was_written_before_it_was_called_off_is_told(
+        self, driver, root, told, monkeypatch
+    ):
+        names = Durable.names
+
+        def slowly(durable: Durable) -> None:
+            placing.set()
+            time.sleep(0.2)
+            names(durable)
+
+        placing = threading.Event()
+        monkeypatch.setattr(Durable, "names", slowly)
+        writing = asyncio.ensure_future(placed(driver, "a", b"x"))
+        await asyncio.to_thread(placing.wait)
+        writing.cancel()
+        await asyncio.wait([writing])
+
+        assert (root / "a").read_bytes() == b"x"
+        await until(lambda: about(told, "a") == [What.CLOSED])
 
     async def test_a_file_moved_out_holds_nothing_back(self, root, tmp_path, told):
         (root / "a").touch()

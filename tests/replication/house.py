@@ -123,6 +123,9 @@ class House:
             {self.slots[n]: self._members.get(n, Member(n)) for n in self.names},
             send=self.line.send,
             tell=lambda kind, facts: self.told.append((kind, facts)),
+            tell_all=lambda kind, items: self.told.extend(
+                (kind, item.shown()) for item in items
+            ),
             now=lambda: self.now,
         )
         await self._rooms.enter_async_context(self.referee)

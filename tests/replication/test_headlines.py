@@ -1,6 +1,7 @@
 """What people are told of what happened."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -53,9 +54,11 @@ def said(
         touched = [Touched(before, was, after, facts(after, 0))]
     ended = [(issued(order, FILE), result) for order, result in results]
     news: list[News] = [Reported(A, 1, []), Ended(B, 0, ended)]
-    headlines.tell(
-        touched, news, world, lambda kind, facts: heard.append((kind, facts))
-    )
+
+    def say(kind: str, items: Sequence[headlines.Headline]) -> None:
+        heard.extend((kind, item.shown()) for item in items)
+
+    headlines.tell(touched, news, world, say)
     return heard
 
 

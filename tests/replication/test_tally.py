@@ -35,7 +35,7 @@ FILE = Facts(
 def counted(*some: Facts) -> Tally:
     tally = Tally()
     for facts in some:
-        tally.change(None, facts)
+        tally.change([(None, facts)])
     return tally
 
 
@@ -71,13 +71,13 @@ def test_trouble_and_conflicts():
     assert tally.of(1) == Count(owned=1, pending=1, blocked=1, conflicts=1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), FACTS), max_size=30))
-def test_a_tally_kept_up_to_date_equals_a_recount(changes):
+@given(st.lists(st.dictionaries(st.integers(0, 4), FACTS), max_size=15))
+def test_a_tally_kept_up_to_date_equals_a_recount(batches):
     tally = Tally()
     files: dict[int, Facts] = {}
-    for number, facts in changes:
-        tally.change(files.get(number), facts)
-        files[number] = facts
+    for batch in batches:
+        tally.change((files.get(number), facts) for number, facts in batch.items())
+        files |= batch
 
     assert shown(tally) == shown(counted(*files.values()))
 

@@ -196,7 +196,13 @@ class LocalStorage:
             return answers
 
         with self._visits.work(progress) as work:
-            return await self._visits.trusting(partial(write, work), work)
+            try:
+                return await self._visits.trusting(partial(write, work), work)
+            except BaseException:
+                # Some names may have been given, and nobody is answered for them.
+                if self._watcher is not None:
+                    self._watcher.say(item.put.path for item in items)
+                raise
 
     def made_parents(self) -> list[Seen]:
         """Return, and forget, the folders made on the way to others."""
@@ -237,7 +243,9 @@ class LocalStorage:
     async def watch(self, tell: Tell) -> None:
         """Start telling, on this loop, of every change from now on, until closed."""
         await self._visits.in_thread(self._root.check)
-        self._watcher = Watcher(self._root.handle, self._ignored, tell)
+        self._watcher = Watcher(
+            self._root.handle, self._ignored, self._temps.ours, tell
+        )
         await self._visits.in_thread(self._watcher.start)
 
     def watched(self) -> tuple[int, int]:

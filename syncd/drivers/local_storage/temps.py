@@ -3,6 +3,7 @@
 import os
 import secrets
 from contextlib import suppress
+from itertools import count
 
 from syncd import clock
 from syncd.core.path import RESERVED
@@ -16,11 +17,15 @@ class Temps:
 
     def __init__(self) -> None:
         self._in_use: set[str] = set()
+        self._start = f"{RESERVED}{secrets.token_hex(8)}-"
+        self._numbers = count(1)
+        self.ours = self._start.encode()
+        """What our own names begin with, and nobody else's."""
         self._since = clock.nanoseconds()
 
     def new(self) -> bytes:
         """Return a name that nothing else has, in use from now on."""
-        name = f"{RESERVED}{secrets.token_hex(8)}{_SUFFIX}"
+        name = f"{self._start}{next(self._numbers):x}{_SUFFIX}"
         self._in_use.add(name)
         return name.encode()
 

@@ -11,7 +11,7 @@ import errno
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from watchdog.observers.inotify_c import (
@@ -53,6 +53,8 @@ _ARRIVED = _IN.IN_CREATE | _IN.IN_MOVED_TO
 _ENDED = _IN.IN_DELETE_SELF | _IN.IN_MOVE_SELF | _IN.IN_UNMOUNT
 _UNMOUNTED = _IN.IN_UNMOUNT
 _BUFFER = 1 << 20
+_RENAMES = 32
+"""So many renames may be under way at once."""
 _READS = 8
 _READS_SECONDS = 0.01
 _RESERVED = RESERVED.encode()
@@ -69,9 +71,11 @@ class Watcher(WatchCallback):
     no leave to read them): their changes are found by walking only.
     """
 
-    def __init__(self, root: int, ignored: Ignored, tell: Tell) -> None:
+    def __init__(self, root: int, ignored: Ignored, ours: bytes, tell: Tell) -> None:
+        """Watch below the root; ``ours`` is what our own temporary names begin with."""
         self._root = root
         self._ignored = ignored
+        self._ours = ours
         self._teller = _Teller(tell)
         self._turn = threading.RLock()
         self._folders: dict[WatchDescriptor, str] = {}
@@ -82,7 +86,7 @@ class Watcher(WatchCallback):
     def start(self) -> None:
         """Watch everything there is; blocks as long as a walk of all folders takes."""
         try:
-            self._reader = _Reader()
+            self._reader = _Reader(self._ours)
         except OSError:  # the system's limit of watchers
             self._unwatched.add("")
             return
@@ -96,6 +100,11 @@ class Watcher(WatchCallback):
         if reader is not None:
             reader.stop()
             reader.join()
+
+    def say(self, paths: Iterable[str]) -> None:
+        """Tell of paths as if something had been closed there; for the loop."""
+        for path in paths:
+            self._teller.say(path, What.CLOSED)
 
     def watched(self) -> tuple[int, int]:
         """Return how many folders are watched, and how many cannot be."""
@@ -229,12 +238,18 @@ class _Teller:
 class _Reader(InotifyFD):
     """Watchdog's thread; it does not even look at what has a temporary name.
 
+    Nor at the other end of a rename from or to a temporary name of ours: who
+    carries out an order looks at the result itself, and whatever anybody else
+    does to it afterwards is an event of its own.
+
     A few reads in a row are made at once; in a storm it then rests a little, to
     find many events at the next: waking for each takes the time of who writes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ours: bytes) -> None:
         super().__init__()
+        self._ours = ours
+        self._placing: deque[int] = deque(maxlen=_RENAMES)
         self._reads = deque([0.0] * _READS, _READS)
 
     def read_events(self, *, event_buffer_size: int = _BUFFER) -> list[InotifyEvent]:
@@ -243,14 +258,28 @@ class _Reader(InotifyFD):
         if rest > 0:
             self.stopped_event.wait(rest)
         self._reads.append(clock.monotonic())
-        return [
-            InotifyEvent(wd, mask, cookie, name)
-            for wd, mask, cookie, name in self._parse_event_buffer(
-                self._read_event_buffer(event_buffer_size)
-            )
-            if not name.startswith(_RESERVED) or (name == _MARKER and mask & _GONE)
-            if wd != -1 or mask & _IN.IN_Q_OVERFLOW
-        ]
+        events: list[InotifyEvent] = []
+        for wd, mask, cookie, name in self._parse_event_buffer(
+            self._read_event_buffer(event_buffer_size)
+        ):
+            if name.startswith(_RESERVED):
+                if cookie and name.startswith(self._ours):
+                    self._forget_our_rename(mask, cookie, events)
+                if not (name == _MARKER and mask & _GONE):
+                    continue
+            elif cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing:
+                continue
+            if wd != -1 or mask & _IN.IN_Q_OVERFLOW:
+                events.append(InotifyEvent(wd, mask, cookie, name))
+        return events
+
+    def _forget_our_rename(
+        self, mask: int, cookie: int, events: list[InotifyEvent]
+    ) -> None:
+        if mask & _IN.IN_MOVED_FROM:
+            self._placing.append(cookie)  # Its other end comes in a moment.
+        elif events and events[-1].cookie == cookie:
+            events.pop()  # Its other end came just before.
 
     def _add_callback(
         self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId

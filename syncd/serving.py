@@ -1,0 +1,61 @@
+"""Shows the open rooms of a daemon to the API, and makes the server of it."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from syncd.api import desk
+from syncd.api.events import News
+from syncd.api.rooms import DriverView, EntryView, Rooms
+from syncd.api.server import Limits, Server
+from syncd.config import Config
+from syncd.core.rules import schema
+from syncd.drivers import registry
+from syncd.replication.referee import Referee
+from syncd.replication.rulebook import Rulebook
+from syncd.store.database import Store
+from syncd.supervisor import content
+from syncd.supervisor.supervisor import Supervisor
+
+
+def server(
+    loaded: Config,
+    *,
+    store: Store,
+    referee: Referee,
+    rulebook: Rulebook,
+    supervisor: Supervisor,
+    news: News,
+    sockets: Mapping[str, Path],
+) -> Server:
+    """Return the HTTP server over these rooms.
+
+    ``sockets`` tells where the child of each entry gives content.
+    """
+    views = {
+        name: EntryView(name=name, driver=one.driver, options=one.shown())
+        for name, one in loaded.entries.items()
+    }
+    rooms = Rooms(
+        files=desk.Files(store, referee, sockets),
+        entries=desk.Entries(views, supervisor, referee),
+        rulebook=desk.Rules(rulebook, store, referee),
+        news=news,
+        read=content.read,
+        drivers=[
+            DriverView(name=name, about=one.description, options=one.options)
+            for name, one in registry.schemas().items()
+        ],
+        version=version("syncd"),
+        rules_schema=schema(),
+    )
+    limits = loaded.limits
+    return Server(
+        rooms,
+        [(address.host, address.port) for address in loaded.listen],
+        limits=Limits(
+            body=int(limits.body),
+            rate=limits.requests_per_second,
+            burst=2 * limits.requests_per_second,
+        ),
+    )
