@@ -209,8 +209,11 @@ class Signals:
 
 def _load_api() -> ModuleType:
     """Return what serves the API: loaded in a thread, while the children start."""
+    gc.disable()
     from syncd import serving  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
     return serving
 
 

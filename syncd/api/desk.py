@@ -260,14 +260,11 @@ class Entries:
         )
 
     def _in_flight(self, slot: int) -> Sequence[InFlight]:
-        lane = self._referee.lanes[slot]
         shown = []
-        for issued in lane.under_way:
-            order = issued.order
-            if isinstance(order, Put) and order.id in lane.copied:
+        for order, copied in self._referee.lanes[slot].transfers():
+            if isinstance(order, Put):
                 source = order.sources[0].entry if order.sources else ""
                 name = paths.readable(order.path)
-                copied = lane.copied[order.id]
                 shown.append(InFlight(name, order.size, copied, source))
         return shown
 

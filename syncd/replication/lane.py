@@ -28,7 +28,7 @@ class Lane:
         """Whether the entry has walked its storage, so that it may be given orders."""
         self.cursor: tuple[bool, int] | None = None
         """Where to go on looking for work in the index; None: it has been seen."""
-        self._missed = False
+        self._missed: int | None = None
         self.refused = False
         """Whether the line took no more; nothing is looked for until that is reset."""
         self.copied: dict[int, int] = {}
@@ -48,6 +48,14 @@ class Lane:
         """Return the orders not yet answered."""
         return list(self._under_way.values())
 
+    def transfers(self) -> list[tuple[Order, int]]:
+        """Return the long transfers under way, and how many bytes each has so far."""
+        return [
+            (self._under_way[number].order, copied)
+            for number, copied in self.copied.items()
+            if number in self._under_way
+        ]
+
     def reset(self) -> None:
         """Forget what was under way: the child that was to do it is gone."""
         self.ready = False
@@ -58,18 +66,18 @@ class Lane:
         self._later.clear()
         self._retry_at.clear()
 
-    def look_again(self) -> None:
-        """Look through all work that the index shows, from the start."""
-        self.cursor = (False, 0)
-        self._missed = False
+    def look_again(self, row: int = 0) -> None:
+        """Look through all work that the index shows, from that row on."""
+        self.cursor = (False, max(0, row - 1))
+        self._missed = None
 
     @property
     def wants_more(self) -> bool:
         """Tell whether a page of work from the index is wanted now."""
         if self.refused or not self.ready or len(self) >= WINDOW // 2:
             return False
-        if self.cursor is None and self._missed:
-            self.look_again()
+        if self.cursor is None and self._missed is not None:
+            self.look_again(self._missed)
         return self.cursor is not None
 
     def turn(self, page: Sequence[File], limit: int) -> None:
@@ -86,10 +94,8 @@ class Lane:
         result = []
         for file in files:
             if len(self._under_way) >= WINDOW:
-                self._missed = True
-                break
-            order = self._order(file, world, up)
-            if order is not None:
+                self._miss(file.id)
+            elif (order := self._order(file, world, up)) is not None:
                 result.append(order)
         return result
 
@@ -111,7 +117,8 @@ class Lane:
             issued = self._under_way.pop(order.id, None)
             if issued is not None:
                 self._files.discard(issued.file)
-        self._missed = self.refused = True
+                self._miss(issued.file)
+        self.refused = True
 
     def due(self, now: float) -> list[int]:
         """Return, and forget, the rows whose next attempt is due."""
@@ -135,6 +142,11 @@ class Lane:
             self._under_way[order.id] = issued(order, file)
             self._files.add(file.id)
         return order
+
+    def _miss(self, row: int) -> None:
+        """Remember to look for work from that row on, once there is room."""
+        if self._missed is None or row < self._missed:
+            self._missed = row
 
     def _postpone(self, row: int, until: float) -> None:
         if self._retry_at.get(row) != until:

@@ -90,7 +90,7 @@ def test_the_window_is_filled_and_the_rest_is_found_again(ready: Lane):
     assert not ready.wants_more  # Not before there is room for a good part.
     answer(ready, [Done(orders[2].id, None)])
     assert ready.wants_more
-    assert ready.cursor == (False, 0)
+    assert ready.cursor == (False, 4)  # From the first that did not fit on.
 
 
 def test_work_is_looked_for_from_the_start_and_deletions_last(ready: Lane):
@@ -190,6 +190,23 @@ def test_only_the_newest_time_counts(ready: Lane):
 
     assert ready.due(NOW + 7.9) == []
     assert ready.due(NOW + 8) == [1]
+
+
+def test_what_was_not_taken_is_looked_for_from_the_first_of_it_on(ready: Lane):
+    ready.cursor = None
+    orders = ready.orders(FILES[:3], WORLD, UP)
+    ready.withdraw(orders[1:])
+    ready.refused = False
+
+    assert ready.wants_more
+    assert ready.cursor == (False, FILES[1].id - 1)
+
+
+def test_long_transfers_are_told_with_their_progress(ready: Lane):
+    orders = ready.orders(FILES[:2], WORLD, UP)
+    ready.copied |= {orders[0].id: 5, 999: 7}
+
+    assert ready.transfers() == [(orders[0], 5)]
 
 
 @given(

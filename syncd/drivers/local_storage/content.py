@@ -137,9 +137,10 @@ def _hash_hole(hasher: blake3, size: int, work: Work) -> None:
 
 
 def _read(source: int, put: Put) -> bytes:
-    data, size = b"", put.size
+    size = put.size
     try:
-        while more := os.pread(source, size - len(data), len(data)):
+        data = os.pread(source, size, 0)
+        while len(data) < size and (more := os.pread(source, size, len(data))):
             data += more
     except OSError as error:
         raise _source(put, f"cannot be read: {error.strerror}") from error

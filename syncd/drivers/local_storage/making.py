@@ -10,8 +10,8 @@ from pathlib import Path
 from syncd.core.file import Seen
 from syncd.core.path import parent, readable
 from syncd.drivers.local_storage.failures import NO_PATH
+from syncd.drivers.local_storage.flushing import Flusher
 from syncd.drivers.local_storage.folder import Folders, component, seen_at
-from syncd.drivers.local_storage.renames import flush
 from syncd.errors import StorageChanged
 
 _FEW = 4
@@ -29,9 +29,11 @@ class Durable:
     whole file system, once for the contents and once for the names.
     """
 
-    def __init__(self, folders: Folders, things: int) -> None:
+    def __init__(self, folders: Folders, things: int, flusher: Flusher) -> None:
         self._folders = folders
         self._few = things <= _FEW
+        self._flusher = flusher
+        self._errors = flusher.errors()
         self._touched: set[str] = set()
 
     def touch(self, folder: str) -> None:
@@ -78,8 +80,11 @@ class Durable:
                     raise
                 continue
             if system not in flushed:
-                self._flush(folder, flush)
+                self._flush(folder, self._flush_system)
                 flushed.add(system)
+
+    def _flush_system(self, folder: int) -> None:
+        self._flusher.flush(folder, self._errors)
 
     def _flush(self, folder: str, way: Callable[[int], None]) -> None:
         try:

@@ -190,7 +190,7 @@ class LocalStorage:
                     ignored=self._ignored,
                     temps=self._temps,
                     maker=self._maker,
-                    durable=Durable(folders, len(some)),
+                    durable=Durable(folders, len(some), self._visits.flusher),
                     work=work,
                 ).write(some)
             return answers
@@ -225,7 +225,7 @@ class LocalStorage:
         """Remove those of the folders that are empty."""
 
         def remove(below: Folders) -> list[str]:
-            durable = Durable(below, len(folders))
+            durable = Durable(below, len(folders), self._visits.flusher)
             removed = prune(below, folders, durable)
             durable.names()
             return removed

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from syncd.core.change import Amend, Delete, SetAside
 from syncd.drivers.local_storage.failures import attempt
+from syncd.drivers.local_storage.flushing import Flusher
 from syncd.drivers.local_storage.folder import Folders
 from syncd.drivers.local_storage.making import Durable
 from syncd.drivers.local_storage.root import Root
@@ -27,6 +28,7 @@ class Visits:
     def __init__(self, root: Root) -> None:
         self._root = root
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=root.path.name)
+        self.flusher = Flusher()
         self._under_way: set[Work] = set()
         self._closed = False
 
@@ -36,6 +38,7 @@ class Visits:
         for work in self._under_way:
             work.stop()
         await asyncio.to_thread(self._threads.shutdown)
+        self.flusher.close()
 
     async def each(
         self,
@@ -45,7 +48,7 @@ class Visits:
         """Carry out each order, then make all of it durable."""
 
         def carry_out_each(folders: Folders) -> list[T | StorageError]:
-            durable = Durable(folders, len(orders))
+            durable = Durable(folders, len(orders), self.flusher)
             answers = [
                 attempt(partial(carry_out, folders, order, durable), order.path)
                 for order in orders
