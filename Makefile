@@ -43,12 +43,12 @@ clean: ## remove what make made; var/ and the examples stay
 $(VENV)/.runs: setup.cfg pyproject.toml
 	@echo "Preparing $(VENV) (a minute, the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable .
+	@$(PIP) --config-settings editable_mode=compat --editable .
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.runs
 	@echo "Installing what checks and tests need ..."
-	@$(PIP) --editable '.[check,docs,test]'
+	@$(PIP) --config-settings editable_mode=compat --editable '.[check,docs,test]'
 	@touch $@
 
 debian-packages:

@@ -17,6 +17,7 @@ from syncd.api.events import News
 from syncd.config import Config
 from syncd.core.file import Slot
 from syncd.core.world import Member
+from syncd.drivers import registry
 from syncd.errors import SyncdError
 from syncd.replication import judging
 from syncd.replication.door import Door
@@ -149,8 +150,8 @@ class Parts:
         slot = self._known[name].slot
         return wire.Settings(
             entry=name,
-            driver=one.driver,
-            options=one.options,
+            driver=registry.reference(one.driver),
+            options=registry.options(one.driver)(**one.options).model_dump(),
             ignore=list(one.ignore),
             rescan=one.rescan,
             state=str(self._state / "entries" / str(slot)),

@@ -134,7 +134,9 @@ class Settings(Struct, frozen=True, tag=True):
 
     entry: str
     driver: str
+    """Where the driver is: ``module:name``."""
     options: dict[str, Any]
+    """Every option the driver has, checked."""
     ignore: list[str]
     rescan: float
     """Seconds between two walks of the whole storage; 0 for only the first."""

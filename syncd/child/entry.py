@@ -11,7 +11,7 @@ from syncd.child.news import News
 from syncd.child.picture import Picture
 from syncd.child.shift import FIGURES_EVERY, PATIENCE, Shift
 from syncd.core.change import Failed, Why
-from syncd.drivers import registry
+from syncd.drivers import loading
 from syncd.drivers.contract import Driver
 from syncd.errors import StorageError
 from syncd.wire import (
@@ -144,11 +144,10 @@ class Entry:
 
     async def _opened(self, settings: Settings) -> Driver | None:
         """Return the open driver, however long it takes; None: stop."""
-        kind = registry.load(settings.driver)
-        options = kind.Options.model_validate(settings.options)
+        kind = loading.load(settings.driver)
         trouble = None
         while True:
-            driver = kind.create(options, settings.ignore)
+            driver = kind.create(settings.options, settings.ignore)
             try:
                 await driver.open()
                 await driver.marker()

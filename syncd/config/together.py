@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from syncd.core.file import MAX_SLOTS
 from syncd.document import Fault, Place
 from syncd.drivers import registry
-from syncd.drivers.contract import Options
+from syncd.drivers.options import Options
 from syncd.errors import ConfigError
 from syncd.log import printable
 
@@ -85,7 +85,7 @@ def _options(
     if not isinstance(entry, dict) or not isinstance(entry.get("driver"), str):
         return None, []
     try:
-        model = registry.load(entry["driver"]).Options
+        model = registry.options(entry["driver"])
     except ConfigError as error:
         return None, [Fault(("entries", name, "driver"), str(error))]
     options = entry.get("options", {})

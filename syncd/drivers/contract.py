@@ -1,11 +1,10 @@
 """What a storage can do: the one contract every driver fulfils."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import Flag, auto
 from typing import Any, ClassVar, Protocol, Self
 
 from msgspec import Struct
-from pydantic import BaseModel
 
 from syncd.core.change import Amend, Delete, Put, SetAside
 from syncd.core.file import Seen, Stamp
@@ -27,14 +26,6 @@ class Can(Flag):
     """It has empty folders."""
     ANY_NAME = auto()
     """It takes names that are not UTF-8."""
-
-
-class Options(BaseModel, extra="forbid", frozen=True):
-    """What an entry's ``options`` may say; each driver adds its own fields."""
-
-    def folders(self) -> dict[str, str]:
-        """Return the local folders it writes to, by option; entries may share none."""
-        return {}
 
 
 class Facts(Struct, frozen=True):
@@ -85,11 +76,14 @@ class Driver(Protocol):
     """
 
     can: ClassVar[Can]
-    Options: ClassVar[type[Options]]
 
     @classmethod
-    def create(cls, options: Any, ignore: Sequence[str]) -> Self:
-        """Return the driver, not yet open; options are an instance of cls.Options."""
+    def create(cls, options: Mapping[str, Any], ignore: Sequence[str]) -> Self:
+        """Return the driver, not yet open.
+
+        The options are every field of its options model, checked; ignore holds
+        patterns in the grammar of .gitignore.
+        """
         ...
 
     async def open(self) -> None:

@@ -1,7 +1,7 @@
 """A storage that is only a dict: the reference for drivers, and the fake in tests."""
 
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from blake3 import blake3
@@ -9,7 +9,6 @@ from blake3 import blake3
 from syncd.core.change import Amend, Delete, Put, SetAside
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.path import parent, readable
-from syncd.drivers import contract
 from syncd.drivers.contract import Can, Content, Event, Facts, Writing, Written
 from syncd.drivers.mime import mime as mime_of
 from syncd.drivers.things import Thing, Things
@@ -18,10 +17,6 @@ from syncd.errors import StorageChanged, StorageError, StorageUntrusted
 __all__ = ["Memory", "Thing"]
 
 _CHUNK = 1 << 20
-
-
-class Options(contract.Options, frozen=True):
-    """There is nothing to say."""
 
 
 class Memory(Things):
@@ -39,7 +34,6 @@ class Memory(Things):
         | Can.DIRECTORIES
         | Can.ANY_NAME
     )
-    Options: ClassVar[type[contract.Options]] = Options
 
     def __init__(
         self, ignore: Sequence[str] = (), faults: dict[str, StorageError] | None = None
@@ -51,7 +45,7 @@ class Memory(Things):
         self._insisted: str | None = None
 
     @classmethod
-    def create(cls, options: Any, ignore: Sequence[str]) -> Self:
+    def create(cls, options: Mapping[str, Any], ignore: Sequence[str]) -> Self:
         """Return the driver, not yet open."""
         del options
         return cls(ignore)

@@ -1,12 +1,18 @@
-"""Drivers by name, as installed packages announce them by entry points."""
+"""Drivers by name, as installed packages announce them by entry points.
+
+A package announces a driver twice under one name: the class in ``syncd.drivers``,
+the model of its options in ``syncd.driver_options``.
+"""
 
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple, cast
 
-from syncd.drivers.contract import Driver
+from syncd.drivers.loading import broken
+from syncd.drivers.options import Options
 from syncd.errors import ConfigError
 
 GROUP = "syncd.drivers"
+OPTIONS = "syncd.driver_options"
 
 
 class Schema(NamedTuple):
@@ -18,39 +24,48 @@ class Schema(NamedTuple):
 
 def names() -> list[str]:
     """Return the names of the installed drivers, sorted."""
-    return sorted(_announced())
+    return sorted(_announced(GROUP))
 
 
-def load(name: str) -> type[Driver]:
-    """Return the driver.
+def reference(name: str) -> str:
+    """Return where the driver of that name is, for loading.load.
 
-    Raise ConfigError if there is none of that name, or if its package is broken.
+    Raise ConfigError if there is none.
     """
-    point = _announced().get(name)
-    if point is None:
-        known = ", ".join(names()) or "none"
-        raise ConfigError(f"there is no driver {name!r}; known: {known}")
     try:
-        return cast("type[Driver]", point.load())
+        return _announced(GROUP)[name].value
+    except KeyError:
+        known = ", ".join(names()) or "none"
+        raise ConfigError(f"there is no driver {name!r}; known: {known}") from None
+
+
+def options(name: str) -> type[Options]:
+    """Return the model of a driver's options.
+
+    Raise ConfigError if there is no such driver, or if its package is broken.
+    """
+    place = reference(name)
+    point = _announced(OPTIONS).get(name)
+    if point is None:
+        return Options
+    try:
+        return cast("type[Options]", point.load())
     except Exception as error:  # noqa: BLE001 - a stranger's package may fail in any way
-        raise ConfigError(
-            f"the driver {name!r} cannot be loaded from {point.value}:"
-            f" {type(error).__name__}: {error}; install its package anew"
-        ) from None
+        raise broken(place, error) from None
 
 
 def schemas() -> dict[str, Schema]:
-    """Return every driver that can be loaded, with what its options may say."""
+    """Return every driver whose options can be loaded, with what these may say."""
     found = {}
     for name in names():
         try:
-            driver = load(name)
+            model = options(name)
         except ConfigError:
             continue  # told to whoever configures it
-        first = (driver.__doc__ or "").strip().partition("\n")[0]
-        found[name] = Schema(first, driver.Options.model_json_schema())
+        first = (model.__doc__ or "").strip().partition("\n")[0]
+        found[name] = Schema(first, model.model_json_schema())
     return found
 
 
-def _announced() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+def _announced(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}

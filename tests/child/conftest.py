@@ -18,8 +18,10 @@ import zmq.asyncio
 from syncd import wire
 from syncd.core.change import Change, Found, Order, Outcome
 from syncd.core.file import Seen
+from syncd.drivers import registry
 
 PATIENCE = 30.0
+DRIVERS = {name: registry.reference(name) for name in ("local_storage", "memory")}
 
 
 class Parent:
@@ -48,7 +50,7 @@ class Parent:
         if driver == "local_storage":
             options = {"root": str(root), **options}
         self.addresses[name] = name
-        self.options[name] = (driver, options)
+        self.options[name] = (DRIVERS.get(driver, driver), options)
         return root
 
     def let_in(self, hello: wire.Hello) -> wire.Welcome | None:

@@ -429,11 +429,12 @@ async def test_a_second_child_waits_until_the_first_has_ended(parent):
 
 
 async def test_what_nobody_expected_is_told_before_the_end(parent):
-    parent.entry("A", driver="no such driver")
+    parent.entry("A", driver="no_such_package:Driver")
     parent.start("A")
 
     told = await parent.got("A", wire.Told)
 
     assert told.level == "error"
-    assert "no such driver" in told.fields["error"]
+    assert "no_such_package" in told.fields["error"]
+    assert "install its package anew" in told.fields["error"]
     assert await parent.ended("A") == 1

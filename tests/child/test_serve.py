@@ -10,7 +10,7 @@ from syncd.child.frames import MOST, frame
 from syncd.child.link import Log
 from syncd.child.serve import Server
 from syncd.core.file import Stamp
-from syncd.drivers.local_storage import LocalStorage
+from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.drivers.memory import Memory
 from syncd.errors import NotFound, StorageChanged, Unavailable
 from syncd.supervisor import content

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from syncd.drivers.contract import Driver
-from syncd.drivers.local_storage import LocalStorage
+from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.drivers.memory import Memory
 from tests.drivers.hands import Hand, LocalHand, MemoryHand
 
@@ -24,11 +24,11 @@ async def made(request, tmp_path) -> AsyncIterator[Callable[..., Any]]:
     async def make(*ignore: str) -> Made:
         driver: Any
         if request.param == "memory":
-            driver = Memory.create(Memory.Options(), ignore)
+            driver = Memory.create({}, ignore)
             hand: Hand = MemoryHand(driver)
         else:
-            options = LocalStorage.Options.model_validate({"root": str(root)})
-            driver, hand = LocalStorage.create(options, ignore), LocalHand(root)
+            driver = LocalStorage.create({"root": str(root)}, ignore)
+            hand = LocalHand(root)
         drivers.append(driver)
         await driver.open()
         return driver, hand

@@ -24,8 +24,9 @@ from syncd.core.change import Amend, Delete, SetAside
 from syncd.core.file import Kind, Stamp
 from syncd.core.path import from_bytes
 from syncd.drivers.contract import Event, What, Writing, Written
-from syncd.drivers.local_storage import LocalStorage, renames, replacing
+from syncd.drivers.local_storage import renames, replacing
 from syncd.drivers.local_storage.making import Durable
+from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.errors import (
     ConfigError,
     StorageChanged,

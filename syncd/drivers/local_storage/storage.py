@@ -2,19 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import Field
-
 from syncd import clock
 from syncd.core.change import Amend, Delete, SetAside
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.ignoring import Ignored
-from syncd.drivers import contract
 from syncd.drivers.contract import Can, Facts, Writing, Written
 from syncd.drivers.local_storage.changing import amend, delete, prune
 from syncd.drivers.local_storage.failures import attempt
@@ -43,16 +40,6 @@ _WALK_ENTRIES = 1000
 _WALK_SECONDS = 0.02
 
 
-class Options(contract.Options, frozen=True):
-    """Where the folder is."""
-
-    root: str = Field(min_length=1, description="the folder to keep in step")
-
-    def folders(self) -> dict[str, str]:
-        """Return the root: no two entries may share it."""
-        return {"root": self.root}
-
-
 class LocalStorage:
     """A folder on this machine; see contract.Driver, Watching and Opening."""
 
@@ -65,7 +52,6 @@ class LocalStorage:
         | Can.DIRECTORIES
         | Can.ANY_NAME
     )
-    Options: ClassVar[type[contract.Options]] = Options
 
     def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
         self._root = Root(root)
@@ -77,9 +63,9 @@ class LocalStorage:
         self._watcher: Watcher | None = None
 
     @classmethod
-    def create(cls, options: Any, ignore: Sequence[str]) -> Self:
+    def create(cls, options: Mapping[str, Any], ignore: Sequence[str]) -> Self:
         """Return the driver, not yet open."""
-        return cls(Path(options.root).absolute(), ignore)
+        return cls(Path(options["root"]).absolute(), ignore)
 
     async def open(self) -> None:
         """Open the root; what a crash left behind is cleared when a walk meets it."""
