@@ -25,13 +25,13 @@ Result = Written | StorageError
 Progress = Callable[[int, int], None]
 
 
-class _Try(Struct):
+class _Try(Struct, gc=False):
     """One Put on its way through its sources."""
 
     put: Put
-    sources: list[Source]
-    """Those not asked yet, best first."""
     result: Result
+    asked: int = 0
+    """How many of its sources were asked."""
     content: Content | None = None
 
 
@@ -59,10 +59,8 @@ async def write_contents(
 ) -> list[Result]:
     """Carry out Puts of files; a source that fails is followed by the next."""
     none = StorageBusy("source: there is none")
-    tries = [
-        _Try(put, [s for s in put.sources if s.entry != own], none) for put in puts
-    ]
-    while left := [one for one in tries if _goes_on(one)]:
+    tries = [_Try(put, none) for put in puts]
+    while left := [one for one in tries if _goes_on(one, own)]:
         try:
             await _fetch(sources, left)
             await _write(driver, [one for one in left if one.content is not None], tell)
@@ -74,26 +72,33 @@ async def write_contents(
     return [one.result for one in tries]
 
 
-def _goes_on(one: _Try) -> bool:
-    failed = isinstance(one.result, StorageError) and is_about_source(one.result)
-    return failed and bool(one.sources)
+def _goes_on(one: _Try, own: str) -> bool:
+    """Tell whether there is a source to be asked; what we are ourselves is none."""
+    if isinstance(one.result, Written) or not is_about_source(one.result):
+        return False
+    sources = one.put.sources
+    while one.asked < len(sources) and sources[one.asked].entry == own:
+        one.asked += 1
+    return one.asked < len(sources)
 
 
 async def _fetch(sources: Sources, tries: list[_Try]) -> None:
     """Give each its content from its best source left, or the trouble as result."""
     by_entry: dict[str, list[_Try]] = {}
     for one in tries:
-        by_entry.setdefault(one.sources[0].entry, []).append(one)
+        entry = one.put.sources[one.asked].entry
+        by_entry.setdefault(entry, []).append(one)
     for entry, some in by_entry.items():
         for start in range(0, len(some), FETCH_MOST):
             await _fetch_from(sources, entry, some[start : start + FETCH_MOST])
 
 
 async def _fetch_from(sources: Sources, entry: str, tries: list[_Try]) -> None:
-    wanted = [(one.sources[0].path, one.sources[0].stamp) for one in tries]
+    from_here = [one.put.sources[one.asked] for one in tries]
+    wanted = [(source.path, source.stamp) for source in from_here]
     given = await sources.fetch(entry, wanted)
-    for one, content in zip(tries, given, strict=True):
-        source = one.sources.pop(0)
+    for one, source, content in zip(tries, from_here, given, strict=True):
+        one.asked += 1
         if isinstance(content, NoDescriptors):
             one.content = _chunks(sources, source)
         elif isinstance(content, NotGiven):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from syncd import clock
 from syncd.child.carry import Carrier
 from syncd.child.contents import MOST, is_about_source
-from syncd.child.waiting import LARGE, Waiting, in_turn
+from syncd.child.waiting import Waiting, in_turn, is_large
 from syncd.core.change import Done, Failed, Inspect, Order, Put, SetAside, Why
 from syncd.errors import StorageChanged, StorageError
 from syncd.wire import Progress
@@ -42,8 +42,8 @@ class Pull:
         self._some_small = asyncio.Event()
         self._some_large = asyncio.Event()
         self._transfers: dict[str, asyncio.Task[None]] = {}
-        self._sizes: dict[int, int] = {}
         self._told: dict[int, float] = {}
+        """When each long transfer under way was last told of."""
         self._resting = False
         self._working = 0
         self._at_rest = asyncio.Event()
@@ -124,7 +124,8 @@ class Pull:
     async def _carry_out(self, orders: Sequence[Order]) -> None:
         if self._resting:
             return
-        self._sizes.update({o.id: o.size for o in orders if isinstance(o, Put)})
+        if is_large(orders[0]):
+            self._told[orders[0].id] = 0.0
         results = await self._carrier.carry_out(orders, self._progress)
         for order in orders:
             self._transfers.pop(order.path, None)  # Too late to call it off.
@@ -152,7 +153,6 @@ class Pull:
     def _let_go(self, orders: Iterable[Order]) -> None:
         for order in orders:
             self._waiting.done(order)
-            self._sizes.pop(order.id, None)
             self._told.pop(order.id, None)
         # A newer order for one of the paths may have waited for this.
         self._some_small.set()
@@ -163,10 +163,8 @@ class Pull:
             self._news.answer(failed, ())
 
     def _progress(self, order: int, copied: int) -> None:
-        now = clock.monotonic()
-        if self._sizes.get(order, 0) <= LARGE:
-            return
-        if now - self._told.get(order, 0.0) >= PROGRESS_EVERY:
+        now, told = clock.monotonic(), self._told.get(order)
+        if told is not None and now - told >= PROGRESS_EVERY:
             self._told[order] = now
             self._link.send(Progress(order, copied))
 

@@ -16,9 +16,15 @@ ELSEWHERE = ("/api", "/health", "/metrics", "/openapi")
 
 
 def wait_for(
-    predicate: Callable[[], object], within: float = 30, what: object = None
+    predicate: Callable[[], object],
+    within: float = 30,
+    what: object = None,
+    every: float = 0.02,
 ) -> Any:
-    """Return what the predicate says once that is true; fail if it never is."""
+    """Return what the predicate says once that is true; fail if it never is.
+
+    It is asked ``every`` so many seconds.
+    """
     deadline = time.monotonic() + within
     while True:
         if result := predicate():
@@ -26,7 +32,7 @@ def wait_for(
         if time.monotonic() > deadline:
             told = what() if callable(what) else what or predicate
             raise AssertionError(f"not within {within} s: {told}")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 class Asking:

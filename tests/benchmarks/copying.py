@@ -17,6 +17,9 @@ from tests.benchmarks.workshop import Workshop
 SIZE = 4096
 PER_FOLDER = 100
 PATIENCE = 300.0
+POLL = 0.05
+"""Seconds between two looks: each costs the daemon a millisecond or two."""
+
 RSYNC = "rsync -a"
 RSYNC_DURABLE = "rsync -a --fsync"
 
@@ -66,9 +69,10 @@ def fill(root: Path, files: int) -> None:
 
 def _syncd(daemon: Daemon, files: int) -> tuple[Run, Run]:
     begin = time.perf_counter()
-    daemon.start()
+    daemon.start(ready=False)
+    wait_for(daemon.is_ready, PATIENCE, daemon.log_end, POLL)
     ready = time.perf_counter()
-    wait_for(lambda: _is_copied(daemon, files), PATIENCE, daemon.status)
+    wait_for(lambda: _is_copied(daemon, files), PATIENCE, daemon.status, POLL)
     end = time.perf_counter()
     cpu = sum(sum(each.cpu_times()[:2]) for each in daemon.processes())
     _assert_equal(daemon.folder("A"), daemon.folder("B"))

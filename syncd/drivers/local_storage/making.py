@@ -3,8 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from syncd.core.file import Seen
@@ -151,14 +150,18 @@ def set_folder_mode(folders: Folders, path: str, mode: int) -> None:
     """Give a folder its mode, as far as the file system has modes."""
     folder = folders.of(path)
     if stat.S_IMODE(os.fstat(folder).st_mode) != mode:
-        with _unless_refused():
+        try:
             os.chmod(_ITSELF, mode, dir_fd=folder)
+        except OSError as error:
+            _unless_refused(error)
 
 
 def dress(descriptor: int, mode: int, mtime_ns: int) -> None:
     """Give an open file its mode and time, as far as the file system has modes."""
-    with _unless_refused():
+    try:
         os.fchmod(descriptor, mode)
+    except OSError as error:
+        _unless_refused(error)
     os.utime(descriptor, ns=(mtime_ns, mtime_ns))
 
 
@@ -167,17 +170,16 @@ def dress_at(folder: int, name: bytes, mode: int, mtime_ns: int) -> None:
     descriptor = os.open(name, _ANY, dir_fd=folder)
     try:
         itself = f"/proc/self/fd/{descriptor}"  # works without leave to read it
-        with _unless_refused():
+        try:
             Path(itself).chmod(mode)
+        except OSError as error:
+            _unless_refused(error)
         os.utime(itself, ns=(mtime_ns, mtime_ns))
     finally:
         os.close(descriptor)
 
 
-@contextmanager
-def _unless_refused() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
+def _unless_refused(error: OSError) -> None:
+    """Raise the error unless it says that the file system has no modes."""
+    if error.errno not in _REFUSED:
+        raise error

@@ -9,6 +9,7 @@ with its arrival; but who looks at the disk after every event needs no pairs.
 import asyncio
 import errno
 import os
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -53,6 +54,7 @@ _ARRIVED = _IN.IN_CREATE | _IN.IN_MOVED_TO
 _ENDED = _IN.IN_DELETE_SELF | _IN.IN_MOVE_SELF | _IN.IN_UNMOUNT
 _UNMOUNTED = _IN.IN_UNMOUNT
 _BUFFER = 1 << 20
+_HEAD = struct.Struct("iIII")
 _RENAMES = 32
 """So many renames may be under way at once."""
 _READS = 8
@@ -258,19 +260,30 @@ class _Reader(InotifyFD):
         if rest > 0:
             self.stopped_event.wait(rest)
         self._reads.append(clock.monotonic())
+        return self._news(self._read_event_buffer(event_buffer_size))
+
+    def _news(self, buffer: bytes) -> list[InotifyEvent]:
+        """Return the events in a buffer (inotify(7)) that are of any concern.
+
+        Most of them, while we write, are about temporary names: those cost no more
+        than a glance.
+        """
         events: list[InotifyEvent] = []
-        for wd, mask, cookie, name in self._parse_event_buffer(
-            self._read_event_buffer(event_buffer_size)
-        ):
-            if name.startswith(_RESERVED):
-                if cookie and name.startswith(self._ours):
+        end = 0
+        while end + _HEAD.size <= len(buffer):
+            wd, mask, cookie, length = _HEAD.unpack_from(buffer, end)
+            name = end + _HEAD.size
+            end = name + length
+            if buffer.startswith(_RESERVED, name):
+                if cookie and buffer.startswith(self._ours, name):
                     self._forget_our_rename(mask, cookie, events)
-                if not (name == _MARKER and mask & _GONE):
+                if not mask & _GONE or buffer[name:end].rstrip(b"\0") != _MARKER:
                     continue
             elif cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing:
                 continue
             if wd != -1 or mask & _IN.IN_Q_OVERFLOW:
-                events.append(InotifyEvent(wd, mask, cookie, name))
+                text = buffer[name:end].rstrip(b"\0")
+                events.append(InotifyEvent(wd, mask, cookie, text))
         return events
 
     def _forget_our_rename(
