@@ -30,6 +30,9 @@ from syncd.supervisor import single
 from syncd.supervisor.service import Service
 from syncd.supervisor.supervisor import Supervisor
 
+SEARCHES = (10_000, 20, 100)
+"""How rarely to search for garbage: almost all that a batch makes goes by itself."""
+
 INDEX = "index"
 """The setting that holds the index's own id."""
 
@@ -47,6 +50,7 @@ def run(loaded: Config, ready: Callable[[], None] = lambda: None) -> int:
         log.configure(*said, state / "log" / "syncd.log")
         # What is loaded by now stays: searching it for garbage stops the loop for long.
         gc.freeze()
+        gc.set_threshold(*SEARCHES)
         asyncio.run(serve(loaded, ready))
     return 0
 
@@ -62,10 +66,12 @@ async def serve(loaded: Config, ready: Callable[[], None]) -> None:
         parts = Parts(loaded, store, index, known)
         referee = await rooms.enter_async_context(parts.referee)
         for slot in reused:
+            await referee.counted()
             await referee.drop_copies(slot)
         rulebook = await parts.rulebook(*await store.read(judging.in_force))
         supervisor = await rooms.enter_async_context(parts.supervisor)
         serving = await asyncio.to_thread(_load_api)
+        await referee.counted()
         server = serving.server(
             loaded,
             store=store,

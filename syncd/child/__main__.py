@@ -17,6 +17,9 @@ from syncd.child.entry import Entry
 GRACE = 4.0
 """Seconds to end in an orderly way; then whatever still runs is cancelled ..."""
 
+LAST_RESORT = 9
+"""... and then the system ends us; what a write leaves, the next start clears."""
+
 SWITCH = 0.0002
 """Seconds after which a busy thread lets another one go on.
 
@@ -24,8 +27,8 @@ A thread that writes files asks for its turn after every system call; with the
 5 ms that Python gives the loop otherwise, it would mostly wait.
 """
 
-LAST_RESORT = 9
-"""... and then the system ends us; what a write leaves, the next start clears."""
+SEARCHES = (10_000, 20, 100)
+"""How rarely to search for garbage: almost all that a batch makes goes by itself."""
 
 
 class TimedSelector(selectors.EpollSelector):
@@ -113,6 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sys.setswitchinterval(SWITCH)
     gc.freeze()
+    gc.set_threshold(*SEARCHES)
     selector = TimedSelector()
     with asyncio.Runner(
         loop_factory=lambda: asyncio.SelectorEventLoop(selector)

@@ -79,6 +79,7 @@ class Referee:
         """The rules in force as people wrote them."""
         self._news: deque[News | tuple[Slot, wire.Hello | wire.Walked]] = deque()
         self._wake = asyncio.Event()
+        self._counted = asyncio.Event()
         self._numbers = count(1)
         self._ids = count(1)
         self.judging = Judging(store)
@@ -101,9 +102,8 @@ class Referee:
     async def __aenter__(self) -> Self:
         self._recall(*await self._store.read(in_force))
         self._ids = count(await self._store.read(files.highest_id) + 1)
-        self.tally.fill(await self._store.read(files.count))
         await self.judging.open()
-        self.task = asyncio.create_task(self._work(), name="referee")
+        self.task = asyncio.create_task(self._begin(), name="referee")
         return self
 
     async def __aexit__(
@@ -114,6 +114,14 @@ class Referee:
     ) -> None:
         self.task.cancel()
         await asyncio.wait([self.task])
+
+    async def counted(self) -> None:
+        """Return when the tally is true; raise what went wrong in counting."""
+        counted = asyncio.create_task(self._counted.wait())
+        await asyncio.wait([counted, self.task], return_when=asyncio.FIRST_COMPLETED)
+        counted.cancel()
+        if self.task.done():
+            self.task.result()
 
     @property
     def world(self) -> World:
@@ -218,6 +226,12 @@ class Referee:
         self._noted.pop(slot, None)
         self.lanes[slot].reset()
         self._door.left(slot)
+
+    async def _begin(self) -> None:
+        # For a large index this takes a while, in which the children can start.
+        self.tally.fill(await self._store.read(files.count))
+        self._counted.set()
+        await self._work()
 
     async def _work(self) -> None:
         while True:

@@ -129,6 +129,7 @@ class House:
             now=lambda: self.now,
         )
         await self._rooms.enter_async_context(self.referee)
+        await self.referee.counted()
         self.children = {name: Child(self, name) for name in self.names}
         return self
 
