@@ -4,7 +4,7 @@ While it works, the paths are busy: what the driver tells of them is looked at
 afterwards, when the picture has the result, and so our own doing is no news.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -178,29 +178,32 @@ class Carrier:
             return StorageChanged(f"{readable(order.path)} changed while it was read")
         return Done(order.id, seen, digest=facts.digest, mime=facts.mime)
 
-    async def _prune(self, paths: Iterable[str]) -> None:
-        """Remove folders that only held what is gone from the paths now."""
-        folders = {above for path in paths for above in self._implicit_above(path)}
-        if not folders:
-            return
-        deepest_first = sorted(folders, reverse=True)
-        with self._busy.working(deepest_first):
-            try:
-                pruned = await self._driver.prune(deepest_first)
-            except StorageUntrusted:
-                raise
-            except StorageError:
-                return  # An empty folder stays: that harms nobody.
-            for path in pruned:
-                self._picture.note(path, None)
+    async def _prune(self, paths: Collection[str]) -> None:
+        """Remove folders that only held what is gone from the paths now.
 
-    def _implicit_above(self, path: str) -> list[str]:
+        The paths themselves, too, and again above what was removed: orders that
+        run beside ours may have left a folder because of just that.
+        """
+        while folders := {one for path in paths for one in self._implicit_from(path)}:
+            deepest_first = sorted(folders, reverse=True)
+            with self._busy.working(deepest_first):
+                try:
+                    paths = await self._driver.prune(deepest_first)
+                except StorageUntrusted:
+                    raise
+                except StorageError:
+                    return  # An empty folder stays: that harms nobody.
+                for path in paths:
+                    self._picture.note(path, None)
+
+    def _implicit_from(self, path: str) -> list[str]:
+        """Return the folders that nobody wants, from the path upwards."""
         result = []
-        while path := parent(path):
-            known = self._picture.get(path)
-            if known is None or not known.implicit:
-                break
+        if self._picture.get(path) is None:
+            path = parent(path)
+        while path and (known := self._picture.get(path)) and known.implicit:
             result.append(path)
+            path = parent(path)
         return result
 
     @staticmethod
