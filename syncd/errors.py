@@ -9,12 +9,15 @@
   - NotFound              the named thing does not exist
   - Conflict              the thing exists, but not in a state that permits this
   - Unavailable           syncd cannot do it now, and may later
+    + NoRoom                ... because the disk of its own state is full
     + TooManyRequests       ... because this caller asked too often
+  - Damaged               syncd's own state is damaged; the next start mends it
   - AlreadyRunning        another daemon holds the state folder
   - StorageError          a storage did not do what it was asked
     + StorageBusy           ... and may do it if asked again
     + StorageChanged        ... because what lies there is not what was expected
     + StorageFull           ... because there is no room
+    + StorageReadOnly       ... because nothing may be written there
     + StorageUntrusted      ... because it is not the storage we know
 """
 
@@ -69,8 +72,18 @@ class Unavailable(SyncdError):
     exit_code = 69
 
 
+class NoRoom(Unavailable):
+    """The disk that syncd keeps its own state on is full."""
+
+
 class TooManyRequests(Unavailable):
     """This caller asked too often."""
+
+
+class Damaged(SyncdError):
+    """Syncd's own state is damaged; syncd ends, and the next start mends it."""
+
+    exit_code = 65
 
 
 class AlreadyRunning(SyncdError):
@@ -95,6 +108,10 @@ class StorageChanged(StorageError):
 
 class StorageFull(StorageError):
     """A storage has no room."""
+
+
+class StorageReadOnly(StorageError):
+    """A storage, or a part of it, is mounted read-only."""
 
 
 class StorageUntrusted(StorageError):

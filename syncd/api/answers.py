@@ -14,12 +14,15 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Damaged: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.AlreadyRunning: HTTPStatus.CONFLICT,
     errors.StorageError: HTTPStatus.BAD_GATEWAY,
     errors.StorageBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageChanged: HTTPStatus.CONFLICT,
     errors.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.StorageReadOnly: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.StorageUntrusted: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

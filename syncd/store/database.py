@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+import msgspec
+import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
-from syncd.errors import Unavailable
+from syncd import clock
+from syncd.errors import Damaged
+from syncd.store import damage
 from syncd.store.schema import metadata
 
 P = ParamSpec("P")
@@ -18,15 +23,38 @@ T = TypeVar("T")
 
 READERS = 2
 
+log = structlog.get_logger(__name__)
+
+
+class Check(Enum):
+    """How closely the index is looked at before it is used."""
+
+    NONE = auto()
+    QUICK = auto()
+    THOROUGH = auto()
+    REPLACE = auto()
+    """Not at all: it was found damaged, though a thorough look had told nothing."""
+
 
 class Store:
     """The open index: work is a function over a connection, one transaction each.
 
     Writers queue up in one thread, so nothing needs a lock, and what one reads
     nobody changes before it writes. Readers see the last committed state.
+
+    An index that proves to be damaged when it is opened is moved aside, and a new
+    one made: ``replaced`` tells where the old one is. One that proves so later
+    raises Damaged at whoever asked, and at whoever waits for ``until_damaged``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: Check = Check.NONE) -> None:
+        self.replaced: Path | None = None
+        self.transactions = 0
+        """How many there were."""
+        self._path = path
+        self._check = check
+        self._damage: Damaged | None = None
+        self._damaged = asyncio.Event()
         self._url = URL.create("sqlite", database=str(path))
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -35,9 +63,6 @@ class Store:
     async def __aenter__(self) -> Self:
         try:
             await self._in(self._writer, self._open)
-        except DatabaseError as error:
-            await self._close()
-            raise Unavailable(_DAMAGED.format(self._url.database, error.orig)) from None
         except BaseException:
             await self._close()
             raise
@@ -59,8 +84,9 @@ class Store:
     ) -> T:
         """Run work(connection, ...) in a transaction; all of it holds, or none.
 
-        Raise Unavailable when the database cannot write (a full disk).
+        Raise Unavailable when the database cannot write (a full disk: NoRoom).
         """
+        self.transactions += 1
 
         def transaction() -> T:
             with self._engine.begin() as connection:
@@ -82,6 +108,12 @@ class Store:
 
         return await self._in(self._readers, look)
 
+    async def until_damaged(self) -> None:
+        """Raise Damaged as soon as the index proves to be damaged."""
+        await self._damaged.wait()
+        assert self._damage is not None
+        raise self._damage
+
     async def _close(self) -> None:
         self._readers.shutdown(wait=True)
         await self._in(self._writer, self._engine.dispose)
@@ -90,19 +122,51 @@ class Store:
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
-        except OperationalError as error:
-            raise Unavailable(f"the index cannot be used: {error.orig}") from error
+        except (DatabaseError, msgspec.DecodeError) as error:
+            told = damage.explained(error, self._path)
+            if isinstance(told, Damaged):
+                self._damage = told
+                self._damaged.set()
+            raise told from error
 
     def _open(self) -> None:
+        if self._check is not Check.REPLACE:
+            try:
+                self._open_what_is_there()
+            except (DatabaseError, msgspec.DecodeError) as error:
+                reason = damage.explained(error, self._path)
+                if not isinstance(reason, Damaged):
+                    raise
+            except Damaged as error:
+                reason = error
+            else:
+                return
+            self._engine.dispose()
+        else:
+            reason = Damaged("it was found damaged twice in a row")
+        self.replaced = damage.move_aside(self._path, clock.now())
+        log.error(_REPLACED, action="index", kept=str(self.replaced), found=str(reason))
+        self._open_what_is_there()
+
+    def _open_what_is_there(self) -> None:
         self._engine = create_engine(self._url, pool_size=READERS + 1)
         event.listen(self._engine, "connect", _prepare)
         with self._engine.connect() as connection:
+            if self._check in (Check.QUICK, Check.THOROUGH):
+                self._look_through(connection)
             fresh = not inspect(connection).has_table("alembic_version")
             version = None if fresh else _version(connection)
         if fresh:
             self._make()
         elif version != NEWEST:
             self._migrate()
+
+    def _look_through(self, connection: Connection) -> None:
+        log.info("looking through the index", action="index", how=self._check.name)
+        begun = clock.monotonic()
+        damage.check(connection, thorough=self._check is Check.THOROUGH)
+        seconds = round(clock.monotonic() - begun, 1)
+        log.info("the index is sound", action="index", seconds=seconds)
 
     def _make(self) -> None:
         """Make a new index as the newest migration would leave it."""
@@ -119,12 +183,13 @@ class Store:
         from syncd.store.migrating import migrate  # noqa: PLC0415
 
         with self._engine.begin() as connection:
-            migrate(connection)
+            migrate(connection, self._path)
 
 
-_DAMAGED = (
-    "the index {} is damaged ({}); move it away, with its -wal and -shm files, and"
-    " start again: a new one is made from the entries, and nothing is deleted"
+_REPLACED = (
+    "the index is damaged and was moved aside; a new one is made from the entries: "
+    "nothing is deleted, differing contents become conflicts, what was deleted "
+    "shortly before may come back, and entries that were stopped run again"
 )
 
 _MAKE_VERSION = (

@@ -37,7 +37,10 @@ def test_every_expected_error_has_a_status_and_keeps_its_words(kind):
         (auth.Hurried(2), 429),
         (errors.StorageError(""), 502),
         (errors.Unavailable(""), 503),
+        (errors.Damaged(""), 503),
+        (errors.NoRoom(""), 507),
         (errors.StorageFull(""), 507),
+        (errors.StorageReadOnly(""), 507),
     ],
 )
 def test_statuses(error, status):
