@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,9 +23,10 @@ from syncd.replication import judging
 from syncd.replication.door import Door
 from syncd.replication.referee import Referee
 from syncd.replication.rulebook import Rulebook
-from syncd.store import entries, settings
-from syncd.store.database import Store
+from syncd.store import doubts, entries, settings
+from syncd.store.database import Check, Store
 from syncd.store.entries import Entry
+from syncd.store.flag import Ended, Flag, flown, unwritable
 from syncd.supervisor import single
 from syncd.supervisor.service import Service
 from syncd.supervisor.supervisor import Supervisor
@@ -47,23 +48,33 @@ def run(loaded: Config, ready: Callable[[], None] = lambda: None) -> int:
     said = (loaded.log.level, loaded.log.format, loaded.secrets())
     log.configure(*said)  # The file lies in a folder that is not ours yet.
     with single.held(state):
-        log.configure(*said, state / "log" / "syncd.log")
+        _log_to_file(said, state)
         # What is loaded by now stays: searching it for garbage stops the loop for long.
         gc.freeze()
         gc.set_threshold(*SEARCHES)
-        asyncio.run(serve(loaded, ready))
+        with flown(state, clock.boot()) as (flag, ended):
+            asyncio.run(serve(loaded, flag, ended, ready))
     return 0
 
 
-async def serve(loaded: Config, ready: Callable[[], None]) -> None:
+async def serve(
+    loaded: Config, flag: Flag, ended: Ended, ready: Callable[[], None]
+) -> None:
     """Run until told to stop; whatever was opened is closed in reverse order."""
     async with AsyncExitStack() as rooms:
         signals = Signals()
         service = await rooms.enter_async_context(Service())
         state = loaded.state.absolute()
-        store = await rooms.enter_async_context(Store(state / "index.db"))
-        index, known, reused = await store.run(_configure, list(loaded.entries))
-        parts = Parts(loaded, store, index, known)
+        if ended.check is not Check.NONE:
+            service.status("looking through the index after an unclean stop")
+        store = await rooms.enter_async_context(Store(state / "index.db", ended.check))
+        index, known, reused = await store.run(
+            _configure, list(loaded.entries), ended.doubted_since
+        )
+        # Only now: what the flag says of the last run is safe in the index.
+        flag.hoist(0 if store.replaced else ended.damaged)
+        kept = await rooms.enter_async_context(_beside(flag.keep(store), "flag"))
+        parts = Parts(loaded, store, index, known, ended)
         referee = await rooms.enter_async_context(parts.referee)
         for slot in reused:
             await referee.counted()
@@ -80,12 +91,17 @@ async def serve(loaded: Config, ready: Callable[[], None]) -> None:
             supervisor=supervisor,
             news=parts.news,
             sockets=parts.sockets,
+            ended=ended,
         )
         await rooms.enter_async_context(server)
         service.ready()
         ready()
         log.get(__name__).info("ready", action="start", entries=len(known))
-        await signals.told_to_stop(referee.task, lambda: _reload(rulebook))
+        damage = await rooms.enter_async_context(
+            _beside(store.until_damaged(), "damage")
+        )
+        works = [damage, referee.task, kept]
+        await signals.told_to_stop(works, lambda: _reload(rulebook))
         service.stopping()
         log.get(__name__).info("stopping", action="stop")
 
@@ -99,8 +115,10 @@ class Parts:
         store: Store,
         index: str,
         known: dict[str, Entry],
+        ended: Ended,
     ) -> None:
         self._loaded = loaded
+        self._ended = ended
         self._state = loaded.state.absolute()
         self._store = store
         self._known = known
@@ -163,6 +181,7 @@ class Parts:
             state=str(self._state / "entries" / str(slot)),
             sockets=str(run),
             addresses=addresses,
+            check=self._ended.check is not Check.NONE,
         )
 
     def _send(self, name: str, message: wire.Down) -> bool:
@@ -188,21 +207,25 @@ class Signals:
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
 
     async def told_to_stop(
-        self, work: "asyncio.Task[None]", reload: Callable[[], Any]
+        self, works: Sequence["asyncio.Task[None]"], reload: Callable[[], Any]
     ) -> None:
         """Return once SIGTERM or SIGINT arrives; SIGHUP calls for a reload.
 
-        Raise what ended the work, if it ends: nothing limps on without it.
+        Raise what ended any of the works, if one ends, that of the first of them:
+        nothing limps on without it.
         """
         stop = asyncio.create_task(self._wait(), name="wait for SIGTERM")
         hangup = asyncio.create_task(self._reload_often(reload), name="SIGHUP")
-        ended, _ = await asyncio.wait(
-            [stop, hangup, work], return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait([stop, hangup, *works], return_when=asyncio.FIRST_COMPLETED)
+        failures = [
+            error
+            for task in (*works, hangup)
+            if task.done() and (error := task.exception()) is not None
+        ]
         for task in (stop, hangup):
             task.cancel()
-        for task in ended - {stop}:
-            task.result()
+        for failure in failures:
+            raise failure
 
     async def _wait(self) -> None:
         await self._stop.wait()
@@ -233,7 +256,31 @@ async def _reload(rulebook: Rulebook) -> None:
         log.get(__name__).info("rules read", action="reload", changed=changed)
 
 
-def _configure(db: Any, names: list[str]) -> tuple[str, dict[str, Entry], list[Slot]]:
+def _log_to_file(said: tuple[Any, Any, Iterable[str]], state: Path) -> None:
+    try:
+        log.configure(*said, state / "log" / "syncd.log")
+    except OSError as error:
+        raise unwritable(state, error) from None
+
+
+@asynccontextmanager
+async def _beside(
+    work: Coroutine[Any, Any, None], name: str
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Lend a task that does the work meanwhile."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # Whoever waited for it has been told.
+
+
+def _configure(
+    db: Any, names: list[str], doubted_since: int | None
+) -> tuple[str, dict[str, Entry], list[Slot]]:
     """Return the index's id, its entries by name, and slots used for another one."""
     index = settings.get(db, INDEX)
     if index is None:
@@ -241,6 +288,8 @@ def _configure(db: Any, names: list[str]) -> tuple[str, dict[str, Entry], list[S
         settings.put(db, INDEX, index)
     reused = entries.configure(db, names, [str(uuid4()) for _ in names])
     known = {one.name: one for one in entries.everything(db) if one.configured}
+    if doubted_since is not None:
+        doubts.add(db, [one.slot for one in known.values()], doubted_since)
     return index, known, reused
 
 

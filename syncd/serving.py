@@ -6,7 +6,7 @@ from pathlib import Path
 
 from syncd.api import desk
 from syncd.api.events import News
-from syncd.api.rooms import DriverView, EntryView, Rooms
+from syncd.api.rooms import DriverView, EntryView, Rooms, StateView
 from syncd.api.server import Limits, Server
 from syncd.config import Config
 from syncd.core.rules import schema
@@ -14,6 +14,7 @@ from syncd.drivers import registry
 from syncd.replication.referee import Referee
 from syncd.replication.rulebook import Rulebook
 from syncd.store.database import Store
+from syncd.store.flag import Ended
 from syncd.supervisor import content
 from syncd.supervisor.supervisor import Supervisor
 
@@ -27,10 +28,12 @@ def server(
     supervisor: Supervisor,
     news: News,
     sockets: Mapping[str, Path],
+    ended: Ended,
 ) -> Server:
     """Return the HTTP server over these rooms.
 
-    ``sockets`` tells where the child of each entry gives content.
+    ``sockets`` tells where the child of each entry gives content, ``ended`` how the
+    run before this one did.
     """
     views = {
         name: EntryView(name=name, driver=one.driver, options=one.shown())
@@ -48,6 +51,12 @@ def server(
         ],
         version=version("syncd"),
         rules_schema=schema(),
+        state=lambda: StateView(
+            usable=referee.trouble is None,
+            reason=referee.trouble,
+            last_stop=ended.how,
+            replaced=str(store.replaced) if store.replaced else None,
+        ),
     )
     limits = loaded.limits
     return Server(

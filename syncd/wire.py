@@ -52,6 +52,12 @@ class Welcome(Struct, frozen=True, tag=True):
     suspended: str | None = None
     mime: bool = False
     """Whether some rule in force asks for a MIME type."""
+    doubted: int = 0
+    """The first walk reads, and tells of, every content changed since then.
+
+    Nanoseconds since 1970; the system went down, and may not have written it. 0:
+    nothing is doubted.
+    """
 
 
 class Adopt(Struct, frozen=True, tag=True):
@@ -127,6 +133,12 @@ class Look(Struct, frozen=True, tag=True):
     """
 
     paths: list[str]
+    last: bool = False
+    """Whether these are all: the child answers with Looked when it has said it."""
+
+
+class Looked(Struct, frozen=True, tag=True):
+    """Everything that there was to say of paths in Look was said before."""
 
 
 class Settings(Struct, frozen=True, tag=True):
@@ -146,6 +158,8 @@ class Settings(Struct, frozen=True, tag=True):
     """The folder where every child listens for others that want content."""
     addresses: dict[str, str]
     """Entry name -> file name of its socket in that folder."""
+    check: bool = False
+    """Whether the ledger is to be looked through first: the last stop was none."""
 
 
 class Ask(Struct, frozen=True, tag=True):
@@ -221,7 +235,18 @@ class End(Struct, frozen=True, tag=True):
 FETCH_MOST = 200
 """Descriptors that fit one message (SCM_MAX_FD is 253)."""
 
-Up = Ask | Hello | Changes | Walked | Outcomes | Progress | Suspended | Told | Figures
+Up = (
+    Ask
+    | Hello
+    | Changes
+    | Walked
+    | Looked
+    | Outcomes
+    | Progress
+    | Suspended
+    | Told
+    | Figures
+)
 Asked = Fetch | Stream
 Given = Fetched | Chunk | End
 Down = Settings | Welcome | Adopt | Noted | Orders | Rescan | Look | Stop

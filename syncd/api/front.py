@@ -55,9 +55,13 @@ class Readiness(Handler):
 
     @on("GET", errors=[HTTPStatus.SERVICE_UNAVAILABLE])
     async def ready(self) -> None:
-        """Tell whether each entry is stopped, suspended, or walked once."""
+        """Tell whether each entry is stopped, suspended, or walked once.
+
+        And whether what is done can be recorded: else nothing is done.
+        """
         entries = self.desk.rooms.entries.details()
-        if reasons := list(_reasons(entries)):
+        state = self.desk.rooms.state()
+        if reasons := [*filter(None, [state.reason]), *_reasons(entries)]:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(reasons))
             return
         suspended = [entry.name for entry in entries if entry.life == "suspended"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter as CountOf
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from syncd import clock
 from syncd.api.events import Item
-from syncd.api.rooms import Entries, EntryDetails, Rooms
+from syncd.api.rooms import Entries, EntryDetails, Rooms, StateView
 from syncd.replication.headlines import Refused, Transferred
 
 STATES = (
@@ -30,6 +30,9 @@ STATES = (
     "stopped",
 )
 """States of an entry that are told from the start."""
+
+STOPS = ("clean", "killed", "power cut")
+"""How a run may have ended."""
 
 TRANSFERS = ("done", "failed")
 LOOK_EVERY = 0.25
@@ -57,6 +60,7 @@ class Metrics:
         self.registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_EntryCollector(rooms.entries))
+        registry.register(_StateCollector(rooms.state))
         self._requests = Counter(
             "syncd_http_requests",
             "Requests answered.",
@@ -143,6 +147,31 @@ class _EntryCollector(Collector):
             yield gauge
         yield _restarts(details)
         yield _states(details)
+
+
+class _StateCollector(Collector):
+    """Looks at how it is with what syncd has to keep when somebody asks."""
+
+    def __init__(self, state: Callable[[], StateView]) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        state = self._state()
+        yield GaugeMetricFamily(
+            "syncd_state_usable",
+            "Whether anything can be recorded; while it cannot, nothing is changed.",
+            value=float(state.usable),
+        )
+        yield GaugeMetricFamily(
+            "syncd_index_replaced",
+            "Whether a damaged index was moved aside when this run began.",
+            value=float(state.replaced is not None),
+        )
+        about = "1 for how the run before this one ended."
+        gauge = GaugeMetricFamily("syncd_last_stop", about, labels=["how"])
+        for how in STOPS:
+            gauge.add_metric([how], float(how == state.last_stop))
+        yield gauge
 
 
 def _restarts(details: Iterable[EntryDetails]) -> Metric:

@@ -5,7 +5,7 @@ truth, ``filename_base64`` has the name's bytes. Fields that say nothing (None)
 are left out of answers.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -157,6 +157,19 @@ class EntryDetails(Struct, frozen=True, kw_only=True):
     """Deletions that wait for a person to approve them."""
 
 
+class StateView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How it is with what syncd itself has to keep."""
+
+    usable: bool
+    """Whether anything can be recorded; while it cannot, nothing is changed."""
+    reason: str | None = None
+    """Why it cannot, and what helps."""
+    last_stop: str
+    """How the run before this one ended: ``clean``, ``killed`` or ``power cut``."""
+    replaced: str | None = None
+    """Where the index was moved that this run found damaged; a new one was made."""
+
+
 class DriverView(Struct, frozen=True):
     """A kind of storage that entries can be on."""
 
@@ -297,3 +310,4 @@ class Rooms(Struct, frozen=True, kw_only=True):
     version: str
     rules_schema: dict[str, Any] = field(default_factory=lambda: RULES_SCHEMA)
     """What a rules document may say, as JSON Schema."""
+    state: Callable[[], StateView] = lambda: StateView(usable=True, last_stop="clean")

@@ -79,7 +79,7 @@ async def tend(name: str, link: Path, parent: int, blocked: Callable[[], float])
     if not work.cancelled() and (error := work.exception()) is not None:
         failures.append(error)
     for error in failures:
-        entry.log.bug(error)
+        entry.tell_end(error)
     entry.close()
     loop.remove_reader(watched)
     os.close(watched)

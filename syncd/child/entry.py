@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from syncd.child.ledger import Ledger, hold, is_broken
@@ -37,6 +39,11 @@ RETRY = 1.0
 SAY_AGAIN = 5.0
 """Seconds after which a greeting without an answer is repeated."""
 
+LEDGER_BROKEN = (
+    "the ledger was broken and is put aside; the entry tells everything anew, and "
+    "nothing is deleted"
+)
+
 Control = Settings | Welcome | Adopt | Stop
 
 
@@ -66,20 +73,39 @@ class Entry:
             return
         folder = Path(settings.state)
         lock = await hold(folder)
-        self._ledger = Ledger(folder)
+        self._ledger = await asyncio.to_thread(
+            Ledger, folder, check=settings.check, tell=self._tell_of_ledger
+        )
+        self._tell_if_moved()
         self._picture = Picture(self._ledger)
         self._news = News(self._picture, self._link.send)
         self._news.start(self._ledger.noted)
         try:
             await self._tend(settings)
-            await self._picture.commit()
-        except BaseException as error:
-            if is_broken(error):
-                self._ledger.move_aside()
-            raise
+            self._ledger.wait_no_more()
+            with suppress(sqlite3.OperationalError):  # A walk will find it again.
+                await self._picture.commit()
         finally:
             self._ledger.close()
             os.close(lock)
+
+    def tell_end(self, error: BaseException) -> None:
+        """Tell what has ended ``run``; a ledger that proves broken is put aside."""
+        if is_broken(error) and self._news is not None:
+            self._ledger.move_aside()
+            self._tell_if_moved()
+        else:
+            self.log.bug(error)
+
+    def _tell_if_moved(self) -> None:
+        if self._ledger.moved is not None:
+            self.log.warning(LEDGER_BROKEN, kept=str(self._ledger.moved))
+
+    def _tell_of_ledger(self, trouble: str | None) -> None:
+        if trouble is None:
+            self.log.warning("the ledger takes changes again")
+        else:
+            self.log.warning("the ledger waits", reason=trouble)
 
     def close(self) -> None:
         """Hang up when all was said."""
@@ -99,7 +125,7 @@ class Entry:
             case Orders() if self._shift is not None:
                 self._shift.pull.take(message.orders)
             case Look() if self._shift is not None:
-                self._shift.watch.check(message.paths)
+                self._shift.watch.check(message.paths, last=message.last)
             case Rescan() if self._shift is not None:
                 self._shift.watch.rescan(message.path)
             case Orders():
@@ -213,6 +239,7 @@ class Entry:
             log=self.log,
         )
         shift.notice.mime = welcome.mime
+        shift.notice.doubted = welcome.doubted
         work = asyncio.create_task(shift.work(), name="shift")
         reason = "the child is ending"
         try:

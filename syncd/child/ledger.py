@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from syncd.errors import AlreadyRunning
 
 ORPHAN_PATIENCE = 10.0
 """Seconds an earlier child of this entry may take to end."""
+
+PAUSE = 1.0
+"""Seconds before what could not be written (a full disk) is written again."""
 
 PAGE = 500
 """Rows read at a time, so that the loop is never held up for long."""
@@ -53,6 +57,16 @@ _BELOW = (
 _SOME = "SELECT name FROM paths WHERE folder = ? LIMIT ?"
 _NEXT_FOLDER = "SELECT min(folder) FROM paths WHERE folder > ?"
 
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
 _KINDS = (Kind.FILE, Kind.DIRECTORY, Kind.LINK)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 _LAST = "\U0010ffff" * 2
@@ -69,15 +83,34 @@ class Known(Struct, frozen=True, gc=False):
 class Ledger:
     """The rows, and the two facts they stand or fall with."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the ledger in the folder; a broken one is moved aside first."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        check: bool = False,
+        tell: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
+        """Open the ledger in the folder; a broken one is moved aside first.
+
+        With ``check`` it is looked through. ``tell`` is told why nothing can be
+        written, once; None when it can again.
+        """
+        self.moved: Path | None = None
+        """Where a broken file was put."""
+        self._tell = tell
+        self._told = False
+        self._waits = True
         self._file = folder / "ledger.db"
+        self._connections: list[sqlite3.Connection] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
             self._open()
+            if check:
+                self._look_through()
         except sqlite3.DatabaseError as error:
             if not is_broken(error):
                 raise
+            self._disconnect()
             self.move_aside()
             self._open()
         self._held = Held(lambda folder: self.inside(folder, "", None), self.some)
@@ -87,15 +120,29 @@ class Ledger:
     def close(self) -> None:
         """Finish what is being written, and let go of the file."""
         self._thread.shutdown()
-        self._reader.close()
-        self._writer.close()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
 
     def move_aside(self) -> None:
-        """Put a broken file out of the way; the next start makes a new one."""
-        broken = self._file.with_name(f"ledger.broken-{clock.nanoseconds()}")
-        self._file.rename(broken)
-        for tail in ("-wal", "-shm"):
-            self._file.with_name(self._file.name + tail).unlink(missing_ok=True)
+        """Put a broken file out of the way; the next start makes a new one.
+
+        Who still has it open goes on with the broken one.
+        """
+        name = f"ledger.broken-{clock.now():%Y%m%d-%H%M%S}-{os.getpid()}"
+        self.moved = self._file.with_name(name)
+        # The file first: what is left of it, if we die here, is taken for nothing.
+        for tail in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                old = self._file.with_name(self._file.name + tail)
+                old.rename(self.moved.with_name(self.moved.name + tail))
+
+    def wait_no_more(self) -> None:
+        """Fail from now on where nothing can be written: there is no time left."""
+        self._waits = False
 
     def fact(self, key: str) -> str | None:
         """Return one of the facts kept beside the rows."""
@@ -184,12 +231,34 @@ class Ledger:
         self.index, self.noted = index, 0
 
     async def _transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Do the work, as soon as the disk takes it: until then nothing is lost."""
+
         def run() -> None:
             with self._writer:
                 self._writer.execute("BEGIN IMMEDIATE")
                 work(self._writer)
 
-        await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, run)
+            except sqlite3.OperationalError as error:
+                if not (self._waits and _passes(error)):
+                    raise
+                self._say(f"{self._file} cannot be written: {error}; see to its disk")
+                await asyncio.sleep(PAUSE)
+            else:
+                self._say(None)
+                return
+
+    def _say(self, trouble: str | None) -> None:
+        if self._told != (trouble is not None):
+            self._told = trouble is not None
+            self._tell(trouble)
+
+    def _look_through(self) -> None:
+        (verdict,) = self._reader.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
 
     def _open(self) -> None:
         self._writer = self._connection()
@@ -199,9 +268,11 @@ class Ledger:
         self._reader = self._connection()
 
     def _connection(self) -> sqlite3.Connection:
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             self._file, isolation_level=None, check_same_thread=False, timeout=30
         )
+        self._connections.append(connection)
+        return connection
 
 
 async def hold(folder: Path) -> int:
@@ -234,6 +305,12 @@ def is_broken(error: BaseException) -> bool:
         return any(is_broken(one) for one in error.exceptions)
     kinds = (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.IntegrityError)
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, kinds)
+
+
+def _passes(error: sqlite3.OperationalError) -> bool:
+    """Tell whether the disk refused, which it may not do for ever."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in _PASSING
 
 
 def _known(row: tuple[Any, ...]) -> Known:

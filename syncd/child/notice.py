@@ -76,12 +76,20 @@ class Notice:
         self._insisted: set[str] = set()
         self.mime = False
         """Whether a MIME type is wanted with every file."""
+        self.doubted = 0
+        """What changed since then is read and said in any case; 0: see wire.Welcome."""
         self.touched: Callable[[str], None] = lambda _: None
         """Told of files that changed while they were looked at."""
 
     def insist(self, paths: Iterable[str]) -> None:
         """Say what lies at the paths when next looked at, even if it is no news."""
         self._insisted.update(paths)
+
+    def is_doubted(self, seen: Seen) -> bool:
+        """Tell whether a power cut may have come before the content was on the disk."""
+        if not self.doubted or seen.kind is not Kind.FILE:
+            return False
+        return seen.stamp.ctime_ns >= self.doubted
 
     async def notice(
         self,
@@ -113,7 +121,11 @@ class Notice:
             elif self._busy.is_spoiled(path) or not at_rest(path, seen):
                 continue
             elif seen is not None:
-                if path in self._insisted or differs(self._picture.get(path), seen):
+                if (
+                    path in self._insisted
+                    or self.is_doubted(seen)
+                    or differs(self._picture.get(path), seen)
+                ):
                     burst.found[path] = seen
             elif path in self._insisted or self._picture.get(path) is not None:
                 burst.gone.append(path)
@@ -165,6 +177,8 @@ class Notice:
 
     def _wants_digest(self, seen: Seen) -> bool:
         size = seen.stamp.size
+        if self.doubted and size:
+            return self.is_doubted(seen) or self._picture.get(seen.path) is not None
         if not 0 < size <= SMALL:
             return False
         known = self._picture.get(seen.path)

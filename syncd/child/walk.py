@@ -97,6 +97,7 @@ class Walker:
         now, before = "\n".join(ignore), self._ledger.fact("ignore")
         paths = await self.walk(forget_missing=before not in (None, now))
         await self.say_orphans()
+        self._notice.doubted = 0
         await self._picture.commit()
         await self._ledger.write([], [("ignore", now)])
         return paths
@@ -135,8 +136,10 @@ class Walker:
         self, walk: _Walk, known: dict[str, Known], page: Sequence[Seen]
     ) -> None:
         now = clock.nanoseconds()
+        doubting, doubted = self._notice.doubted, self._notice.is_doubted
         for seen in page:
-            if not differs(known.pop(seen.path, None), seen):
+            before = known.pop(seen.path, None)
+            if not differs(before, seen) and not (doubting and doubted(seen)):
                 continue
             age = now - seen.stamp.mtime_ns
             if 0 <= age < RECENT and self._may_be_written(seen):

@@ -10,7 +10,7 @@ from syncd.core.file import Kind, Seen
 from syncd.core.path import parent
 from syncd.core.settle import DEPARTED, Settler
 from syncd.drivers.contract import Can, Event, Watching, What
-from syncd.wire import Walked
+from syncd.wire import Looked, Walked
 
 if TYPE_CHECKING:
     from syncd.child.link import Link
@@ -39,6 +39,7 @@ class Watch:
         self._trees: dict[str, None] = {}
         self._lost: dict[str, None] = {}
         self._checks: list[str] = []
+        self._is_last_check = False
         self._some_check = asyncio.Event()
         self._something = asyncio.Event()
         self._some_tree = asyncio.Event()
@@ -78,9 +79,13 @@ class Watch:
         """Take in that something may be going on at the path."""
         self.tell([Event(path, What.TOUCHED)])
 
-    def check(self, paths: Iterable[str]) -> None:
-        """Have it said of the paths soon if nothing lies there, even if it is known."""
+    def check(self, paths: Iterable[str], *, last: bool = False) -> None:
+        """Have it said of the paths soon if nothing lies there, even if it is known.
+
+        And after the last of them, that it was.
+        """
         self._checks.extend(paths)
+        self._is_last_check |= last
         self._some_check.set()
 
     async def say_absent(self, notice: "Notice") -> None:
@@ -96,6 +101,9 @@ class Watch:
                 await self.look_again(
                     notice, [path for path, seen in pairs if not seen]
                 )
+            if self._is_last_check:
+                self._is_last_check = False
+                self._link.send(Looked())
 
     def rescan(self, path: str) -> None:
         """Have everything below the path walked soon."""

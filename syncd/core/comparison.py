@@ -132,6 +132,14 @@ def outdated(file: File, slot: Slot, copy: Copy) -> Copy:
     return copy
 
 
+def aside(file: File, slot: Slot, copy: Copy, world: World) -> Copy:
+    """Return the copy as one that lost and is to be kept under a name of its own."""
+    member = world.members.get(slot)
+    label = member.name if member else str(slot)
+    name = conflict.name(file.path, label, world.now)
+    return replace(copy, doubt=Doubt.ASIDE, aside=name, base=None, trouble=None)
+
+
 def _compare_one(file: File, slot: Slot, world: World, change: Found | None) -> File:
     copy = file.copies[slot]
     if not file.version:
@@ -229,10 +237,10 @@ def _conflicting(file: File, slot: Slot, world: World, change: Found | None) -> 
     if rivals and not conflict.candidate_wins(file, slot, world):
         copy = file.copies[slot]
         file = _with_version(file, bumped(version, _first(file.origin, slot)))
-        return with_copy(file, slot, _aside(file, slot, copy, world))
+        return with_copy(file, slot, aside(file, slot, copy, world))
     keeper = _keeper(file, slot, world)
     kept = outdated(file, keeper, file.copies[keeper])
-    loser = _aside(file, keeper, kept, world)
+    loser = aside(file, keeper, kept, world)
     file = crowned(file, slot, world, change, bumped(version, slot))
     return with_copy(file, keeper, loser)
 
@@ -249,10 +257,3 @@ def _keeper(file: File, but: Slot, world: World) -> Slot:
 
 def _first(origin: Mask, otherwise: Slot) -> Slot:
     return next(slots(origin), otherwise)
-
-
-def _aside(file: File, slot: Slot, copy: Copy, world: World) -> Copy:
-    member = world.members.get(slot)
-    label = member.name if member else str(slot)
-    name = conflict.name(file.path, label, world.now)
-    return replace(copy, doubt=Doubt.ASIDE, aside=name, base=None, trouble=None)

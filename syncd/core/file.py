@@ -66,6 +66,8 @@ class Doubt(IntEnum):
     """It was deleted where deletions are to be ignored: do not bring it back."""
     HELD = 4
     """A guard holds what should happen to it until a person says so."""
+    DAMAGED = 5
+    """Its content is not what was written there, and not what anybody else wrote."""
 
 
 class Trouble(Struct, frozen=True, array_like=True, gc=False):

@@ -8,11 +8,15 @@ means is decided by versions, never by the time of arrival.
 
 from msgspec.structs import replace
 
+from syncd.core import damage
 from syncd.core.change import Found, Gone
-from syncd.core.comparison import compare, learned, outdated, with_copy
+from syncd.core.comparison import aside, compare, learned, outdated, with_copy
+from syncd.core.damage import Verdict
 from syncd.core.file import ABSENT, Base, Copy, Doubt, File, Kind, Seen, Slot, has
 from syncd.core.version import bumped
 from syncd.core.world import OnDelete, World
+
+_UNLIKE_NEWEST = frozenset({Doubt.ASIDE, Doubt.DAMAGED})
 
 
 def blank(path: str) -> File:
@@ -29,6 +33,12 @@ def found(
     before the Gone of that path.
     """
     seen, copy = change.seen, file.copy(slot)
+    verdict = damage.verdict(file, slot, change, world)
+    if verdict is Verdict.DAMAGED:
+        return with_copy(file, slot, damage.marked(file, slot, change, world))
+    if verdict is Verdict.ROLLED_BACK:
+        back = _candidate(file, slot, change)
+        return with_copy(file, slot, aside(file, slot, back, world))
     if _is_known(file, copy, seen):
         return _learn(file, slot, change, world)
     if copy.doubt is Doubt.ASIDE:
@@ -50,12 +60,14 @@ def gone(file: File, slot: Slot, change: Gone, world: World) -> File:
     if not copy.present:
         return file
     held = copy.base.version if copy.base else copy.version
-    newest = copy.doubt is not Doubt.ASIDE and held == file.version
+    newest = copy.doubt not in _UNLIKE_NEWEST and held == file.version
     if file.deleted:
         return with_copy(file, slot, Copy(version=file.version))
     policy = world.members[slot].on_delete
-    if not (newest and has(file.owners, slot)) or policy is OnDelete.RESTORE:
-        # Local only: an unmanaged copy, or one that will be replaced anyway.
+    lost = damage.is_doubted(file, slot, world) and damage.others(file, slot, world)
+    if not (newest and has(file.owners, slot)) or policy is OnDelete.RESTORE or lost:
+        # Local only: an unmanaged copy, one that will be replaced anyway, or one
+        # whose name may never have reached the disk.
         left = with_copy(file, slot, ABSENT)
     elif policy is OnDelete.IGNORE:
         left = with_copy(file, slot, Copy(version=held, doubt=Doubt.LET_GO))

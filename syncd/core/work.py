@@ -19,6 +19,9 @@ from syncd.core.change import (
 from syncd.core.file import Copy, Doubt, File, Kind, Mask, Slot, has, mask, slots
 from syncd.core.world import OnUnmatch, World
 
+_WORKED_WITH = frozenset({Doubt.NONE, Doubt.DAMAGED})
+"""A damaged copy is one that lacks the newest version, like others that do."""
+
 
 class Task(Enum):
     """What is to be done on one entry about one file."""
@@ -37,7 +40,7 @@ def task(file: File, slot: Slot, world: World) -> Task | None:
         return Task.SET_ASIDE
     if needs_digest(file, slot) or needs_mime(file, slot):
         return Task.INSPECT
-    if copy.doubt is not Doubt.NONE:
+    if copy.doubt not in _WORKED_WITH:
         return None
     if file.deleted or not has(file.owners, slot):
         return Task.DELETE if _is_to_go(file, slot, copy, world) else None

@@ -49,6 +49,8 @@ class World(Struct, frozen=True):
     """Seconds since 1970."""
     ignored: dict[Slot, Ignored] = {}
     """Made of the members' patterns, for those that have any."""
+    doubted: dict[Slot, int] = {}
+    """Copies changed since then, in nanoseconds, may not have survived a power cut."""
 
     slots: Mask = 0
     """Every configured entry; made of the members."""

@@ -8,7 +8,7 @@ from syncd import wire
 from syncd.core.admission import Admitted, Known, Refused, Shown, TakenOver, admit
 from syncd.core.file import Slot, has
 from syncd.errors import Conflict, Unavailable
-from syncd.store import entries, files
+from syncd.store import doubts, entries, files
 from syncd.store.database import Store
 from syncd.store.entries import Entry
 
@@ -41,6 +41,8 @@ class Door:
         self._anew: set[Slot] = set()
         self._unasked: dict[Slot, int] = {}
         """After which row to go on asking entries for what they did not tell of."""
+        self.doubted: dict[Slot, int] = {}
+        """Since when contents of entries are doubted, in nanoseconds; see World."""
         self.wants_mime: Callable[[], bool] = lambda: False
         self.greet_again: Callable[[str, wire.Hello], None] = lambda _name, _hello: None
         self.hand_over: Callable[[Slot, Slot], Awaitable[None]] = _nothing
@@ -94,6 +96,16 @@ class Door:
             await self.go_on()
         else:
             await self._store.run(entries.settled, slot)
+            await self.looked(slot)
+
+    async def looked(self, slot: Slot) -> None:
+        """Note that the entry has said of all that it was asked whether it is there.
+
+        So nothing is left for a power cut to be doubted for.
+        """
+        if slot in self.doubted:
+            await self._store.run(doubts.settle, slot)
+            del self.doubted[slot]
 
     async def go_on(self) -> None:
         """Ask on where a busy line did not take all that was to be asked."""
@@ -198,7 +210,11 @@ class Door:
                 self._anew.add(slot)
         self._report(entry.name, None)
         welcome = wire.Welcome(
-            self._index, entry.marker, answer.forget, mime=self.wants_mime()
+            self._index,
+            entry.marker,
+            answer.forget,
+            mime=self.wants_mime(),
+            doubted=self.doubted.get(slot, 0),
         )
         self._send(entry.name, welcome)
 
@@ -219,7 +235,9 @@ class Door:
             if paths and not self._send(entry.name, wire.Look(paths)):
                 return False
             self._unasked[slot] = row
-        return True
+        if slot not in self.doubted:
+            return True
+        return self._send(entry.name, wire.Look([], last=True))
 
 
 async def _nothing(_former: Slot, _slot: Slot) -> None:

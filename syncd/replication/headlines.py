@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from syncd.core import path as paths
 from syncd.core.change import Done, Failed, Put, SetAside
-from syncd.core.file import Mask, slots
+from syncd.core.file import Doubt, Mask, slots
 from syncd.core.outcome import Issued
 from syncd.core.world import World
 from syncd.replication.batch import Ended, News, Touched
@@ -86,9 +86,23 @@ class SetApart(Struct, frozen=True, gc=False):
         return {**_named(self.path), **about, "kept_as": self.kept_as}
 
 
-Headline = Changed | Transferred | Refused | SetApart
+class Spoiled(Struct, frozen=True, gc=False):
+    """A copy did not survive a power cut."""
+
+    path: str
+    entry: str
+    remedy: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as people are told."""
+        return {**_named(self.path), "entry": self.entry, "remedy": self.remedy}
+
+
+Headline = Changed | Transferred | Refused | SetApart | Spoiled
 Say = Callable[[str, Sequence[Headline]], None]
-"""Takes "change", "transfer" or "conflict", and all of them that a batch brought."""
+"""Takes "change", "transfer", "conflict" or "damage", and all that a batch brought."""
+
+FETCHED = "it is fetched anew"
 
 
 def tell(
@@ -103,6 +117,10 @@ def tell(
             facts = one.shown()
             change = facts.pop("action")
             log.debug("file changed", **facts, action="change", change=change)
+    if world.doubted and (spoiled := list(_spoiled(touched, world))):
+        say("damage", spoiled)
+        for copy in spoiled:
+            log.warning("damaged copy", **copy.shown(), action="damage")
     for end in news:
         if isinstance(end, Ended):
             _say_results(end, world, say)
@@ -123,6 +141,17 @@ def _changes(touched: Sequence[Touched], world: World) -> Iterator[Changed]:
             made_by = slots(file.origin & world.slots)
             entries = names[file.origin] = [world.members[s].name for s in made_by]
         yield Changed(file.path, action, entries, file.size, file.cause)
+
+
+def _spoiled(touched: Sequence[Touched], world: World) -> Iterator[Spoiled]:
+    for one in touched:
+        for slot, copy in one.after.copies.items():
+            before = one.before.copy(slot) if one.before else None
+            if copy.doubt is not Doubt.DAMAGED or before == copy:
+                continue
+            if slot in world.members:
+                remedy = copy.trouble.reason if copy.trouble else FETCHED
+                yield Spoiled(one.after.path, world.members[slot].name, remedy)
 
 
 def _say_results(end: Ended, world: World, say: Say) -> None:

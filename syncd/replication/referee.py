@@ -30,7 +30,7 @@ from syncd.replication.door import Door
 from syncd.replication.judging import Judging, in_force
 from syncd.replication.lane import Lane
 from syncd.replication.tally import Tally
-from syncd.store import files
+from syncd.store import doubts, files
 from syncd.store.database import Store
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,9 @@ SELDOM = 60.0
 """Seconds between looks at rules about age and at old tombstones."""
 PAUSE = 1.0
 """Seconds before a transaction that failed (a full disk) is tried again."""
+
+
+_Greeting = wire.Hello | wire.Walked | wire.Looked
 
 
 class Referee:
@@ -77,7 +80,7 @@ class Referee:
         self._rules = Rules((), self._slots)
         self.written: Sequence[Any] = ()
         """The rules in force as people wrote them."""
-        self._news: deque[News | tuple[Slot, wire.Hello | wire.Walked]] = deque()
+        self._news: deque[News | tuple[Slot, _Greeting]] = deque()
         self._wake = asyncio.Event()
         self._counted = asyncio.Event()
         self._numbers = count(1)
@@ -91,6 +94,8 @@ class Referee:
         self.up: Mask = 0
         """The entries that can be asked for content."""
         self._noted: dict[Slot, int] = {}
+        self.trouble: str | None = None
+        """Why nothing can be recorded now; until it can, nothing is done."""
         self.walked_at: dict[Slot, float] = {}
         """When the last walk of each entry ended; seconds since 1970."""
         self._due = 0.0
@@ -102,6 +107,7 @@ class Referee:
     async def __aenter__(self) -> Self:
         self._recall(*await self._store.read(in_force))
         self._ids = count(await self._store.read(files.highest_id) + 1)
+        self._door.doubted = await self._store.read(doubts.of)
         await self.judging.open()
         self.task = asyncio.create_task(self._begin(), name="referee")
         return self
@@ -114,6 +120,8 @@ class Referee:
     ) -> None:
         self.task.cancel()
         await asyncio.wait([self.task])
+        if not self.task.cancelled():
+            self.task.exception()  # Whoever waits for it has been told.
 
     async def counted(self) -> None:
         """Return when the tally is true; raise what went wrong in counting."""
@@ -131,6 +139,7 @@ class Referee:
             rules=self._rules,
             now=self._now(),
             ignored=self._ignored,
+            doubted=self._door.doubted,
         )
 
     def world_with(self, rules: Rules) -> World:
@@ -150,7 +159,7 @@ class Referee:
             case wire.Outcomes():
                 results = self.lanes[slot].answers(message.outcomes)
                 self._news.append(Ended(slot, message.number, results))
-            case wire.Hello() | wire.Walked():
+            case wire.Hello() | wire.Walked() | wire.Looked():
                 self._news.append((slot, message))
             case wire.Progress():
                 self.lanes[slot].copied[message.id] = message.copied
@@ -239,11 +248,22 @@ class Referee:
             try:
                 busy = await self._turn()
             except Unavailable as error:
-                log.warning("index unusable", action="index", reason=str(error))
+                self._rest_for(str(error))
                 await asyncio.sleep(PAUSE)
                 continue
+            self._rest_for(None)
             if not busy and not self._wake.is_set():
                 await self._sleep()
+
+    def _rest_for(self, trouble: str | None) -> None:
+        """Keep, and say once, why nothing can be recorded; None: it can again."""
+        if trouble == self.trouble:
+            return
+        self.trouble = trouble
+        if trouble is None:
+            log.warning("the index takes changes again", action="index")
+        else:
+            log.warning("nothing is changed for now", action="index", reason=trouble)
 
     async def _turn(self) -> bool:
         """Do one step of everything there is to do; tell whether there was any."""
@@ -308,6 +328,8 @@ class Referee:
             self._rest(slot)
             if await self._door.greet(slot, message, self.tally.of(slot).files):
                 self.up |= 1 << slot
+        elif isinstance(message, wire.Looked):
+            await self._door.looked(slot)
         elif has(self.up, slot) and message.first:
             await self._door.walked(slot)
             self.lanes[slot].ready = True
@@ -368,9 +390,9 @@ class Referee:
                 self._order(lane, lane.orders(again, self.world, self.up))
         if now < self._cleaned + SELDOM:
             return False
-        self._cleaned = now
         await self._store.run(housekeeping.forget_tombstones, now)
         touched = await self.judging.due(self.world)
+        self._cleaned = now
         self._count(touched)
         self._dispatch(touched)
         return bool(touched)

@@ -5,15 +5,21 @@ touched tells until when, at least, that run was alive.
 """
 
 import asyncio
+import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+import structlog
 from msgspec import Struct
 
+from syncd.errors import Damaged, NoRoom, SyncdError, Unavailable
 from syncd.store.database import Check, Store
+
+log = structlog.get_logger(__name__)
 
 EVERY = 60.0
 """Seconds between two touches, while anything is recorded."""
@@ -79,10 +85,12 @@ class Flag:
         """``boot`` is the id of the kernel's present run, empty if unknown."""
         self._file = state / "running"
         self._boot = boot
+        self.flies = False
+        """Whether it says that this run is on."""
         self._said = Said(boot=boot)
 
     def look(self) -> Ended:
-        """Return how the last run ended."""
+        """Return how the last run ended; raise OSError if the flag cannot be read."""
         try:
             data, alive = self._file.read_bytes(), self._file.stat().st_mtime
         except FileNotFoundError:
@@ -100,10 +108,16 @@ class Flag:
     def hoist(self, damaged: int = 0) -> None:
         """Say that a run is on; what the flag said before must be dealt with by now.
 
-        Raise OSError if that cannot be written.
+        Twice is no error. Raise Unavailable if that cannot be written.
         """
+        if self.flies:
+            return
         self._said = Said(boot=self._boot, damaged=damaged)
-        self._write()
+        try:
+            self._write()
+        except OSError as error:
+            raise unwritable(self._file.parent, error) from None
+        self.flies = True
 
     def note_damage(self) -> None:
         """Have the next start look closely, if the disk takes a note of it."""
@@ -150,3 +164,44 @@ class Flag:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def flown(state: Path, boot: str) -> Iterator[tuple[Flag, Ended]]:
+    """Lend the flag, and how the last run ended; the next one finds how this one does.
+
+    Where the last run left something to be dealt with, hoist the flag after that.
+    Raise Unavailable when the folder cannot be used.
+    """
+    flag = Flag(state, boot)
+    try:
+        ended = flag.look()
+    except OSError as error:
+        raise unwritable(state, error) from None
+    if ended.check is Check.NONE and not ended.rebooted:
+        flag.hoist()
+    if ended.how is not How.CLEAN:
+        log.warning(_DISORDER, action="start", how=ended.how)
+    try:
+        yield flag, ended
+    except Damaged as error:
+        log.critical("the index is damaged", action="stop", reason=str(error))
+        flag.note_damage()
+        raise
+    except SyncdError:
+        if flag.flies:
+            flag.lower()
+        raise
+    else:
+        flag.lower()
+
+
+_DISORDER = "the last run did not end in order"
+
+
+def unwritable(state: Path, error: OSError) -> Unavailable:
+    """Return what to say when the state folder takes nothing more."""
+    words = f"{state} cannot be written: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoRoom(f"{words}; make room on its disk, and start again")
+    return Unavailable(f"{words}; see to its disk, and start again")

@@ -1,7 +1,9 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
+from syncd.api.rooms import StateView
 from tests.api.raw import ask
 
 
@@ -57,6 +59,34 @@ async def test_every_reason_is_told(port, http, house):
 
     assert "entry A" in reason
     assert "entry B" in reason
+
+
+@pytest.fixture
+def full(house):
+    """A house whose own disk is full."""
+    reason = "the index cannot be used: full; make room"
+    state = StateView(usable=False, reason=reason, last_stop="power cut", replaced="/x")
+    house.rooms = replace(house.rooms, state=lambda: state)
+    return reason
+
+
+async def test_who_can_record_nothing_is_not_ready(full, http, port):
+    """Asked first of all, as nothing else gets any better meanwhile."""
+    url = f"http://127.0.0.1:{port}"
+    ready = await http.get(f"{url}/health/ready")
+    status = (await http.get(f"{url}/api/v1.0/status")).json()
+    metrics = (await http.get(f"{url}/metrics")).text
+
+    assert (ready.status_code, ready.json()["reason"]) == (503, full)
+    assert status["state"] == {
+        "usable": False,
+        "reason": full,
+        "last_stop": "power cut",
+        "replaced": "/x",
+    }
+    assert "\nsyncd_state_usable 0.0\n" in metrics
+    assert "\nsyncd_index_replaced 1.0\n" in metrics
+    assert '\nsyncd_last_stop{how="power cut"} 1.0\n' in metrics
 
 
 async def test_the_description_is_served(port):

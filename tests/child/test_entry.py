@@ -167,6 +167,19 @@ async def test_what_is_not_there_and_not_known_is_told_when_asked(parent):
     assert gone == ["never"]
 
 
+async def test_that_everything_asked_was_told_is_told_last(parent):
+    filled(parent)
+    await started(parent)
+    parent.send("A", wire.Look(["never"]))
+    parent.send("A", wire.Look(["nor this", "a"]))
+    parent.send("A", wire.Look([], last=True))
+
+    await parent.got("A", wire.Looked)
+    gone = [c.path for c in parent.changes("A") if isinstance(c, Gone)]
+    assert sorted(gone) == ["never", "nor this"]
+    assert isinstance(parent.up["A"][-1], wire.Looked)
+
+
 async def test_changes_never_noted_are_found_again_after_a_crash(parent):
     parent.notes = False
     filled(parent)
@@ -335,6 +348,8 @@ async def test_a_broken_ledger_is_put_aside_and_everything_told(parent):
 
     hello = await parent.got("A", wire.Hello)
     assert hello.ledger is None
+    told = await parent.got("A", wire.Told)
+    assert told.event.startswith("the ledger was broken")
 
 
 async def test_a_ledger_that_breaks_while_running_is_new_after_the_restart(parent):
@@ -351,7 +366,9 @@ async def test_a_ledger_that_breaks_while_running_is_new_after_the_restart(paren
     ledger.write_bytes(bytes(data))
 
     parent.start("A")
+    told = await parent.got("A", wire.Told)
     assert await parent.ended("A") == 1
+    assert (told.level, told.event[:21]) == ("warning", "the ledger was broken")
     parent.markers.clear()
     await started(parent)
     assert set(parent.found("A")) == {"a", "d", "d/b"}

@@ -1,5 +1,7 @@
+import asyncio
 import os
 import sqlite3
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -127,6 +129,70 @@ def test_a_broken_file_is_moved_aside(tmp_path):
     assert ledger.index is None
     assert list(tmp_path.glob("ledger.broken-*"))
     ledger.close()
+
+
+def garbled(folder):
+    """Leave the first page and nothing else, as a dying disk may."""
+    ledger = Ledger(folder)
+    ledger.close()
+    file = folder / "ledger.db"
+    file.write_bytes(file.read_bytes()[:4096] + os.urandom(40_960))
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_is_broken_further_in_is_found_when_it_is_looked_for(tmp_path, check):
+    garbled(tmp_path)
+    with suppress(sqlite3.DatabaseError):
+        Ledger(tmp_path, check=check).close()
+
+    moved = list(tmp_path.glob("ledger.broken-*"))
+    assert bool(moved) == check
+    assert all(one.stat().st_size > 40_000 for one in moved)
+
+
+def test_a_sound_file_is_kept_when_it_is_looked_through(tmp_path):
+    Ledger(tmp_path).close()
+    ledger = Ledger(tmp_path, check=True)
+
+    assert ledger.moved is None
+    ledger.close()
+
+
+@pytest.fixture
+def full(ledger, monkeypatch):
+    """A ledger whose disk is full until that is over."""
+    monkeypatch.setattr(room, "PAUSE", 0.01)
+    pages = ledger._writer.execute("PRAGMA page_count").fetchone()[0]
+    ledger._writer.execute(f"PRAGMA max_page_count = {pages}")
+    return ledger
+
+
+MANY = [(f"{number}" * 40, known(f"{number}" * 40)) for number in range(400)]
+
+
+async def test_what_a_full_disk_does_not_take_waits_until_it_does(full):
+    said: list[str | None] = []
+    full._tell = said.append
+    writing = asyncio.create_task(full.write(MANY, [("noted", "7")]))
+    while not said:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert full.noted == 0
+    assert not writing.done()
+
+    full._writer.execute("PRAGMA max_page_count = 100000")
+    await writing
+
+    assert (full.noted, full.get(MANY[-1][0])) == (7, MANY[-1][1])
+    assert [reason is None for reason in said] == [False, True]
+    assert "full; see to its disk" in str(said[0])
+
+
+async def test_at_the_end_nothing_waits(full):
+    full.wait_no_more()
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        await full.write(MANY)
 
 
 @pytest.mark.parametrize(

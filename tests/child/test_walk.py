@@ -1,4 +1,8 @@
+import time
+
 import pytest
+from blake3 import blake3
+from msgspec.structs import replace
 
 from syncd.child import walk
 from syncd.child.ledger import Known, Ledger
@@ -151,3 +155,38 @@ async def test_what_is_missing_since_other_things_are_ignored_is_not_told(rig):
     rig.driver.remove("d/b")
     await rig.walker.walk_first(["a"])
     assert rig.told() == ["-d/b"]
+
+
+async def test_what_is_doubted_is_read_and_told_once(rig):
+    """After a power cut: every content changed since then, known or not."""
+    rig.driver.set("old", file(b"x" * (3 << 20)))
+    before = rig.driver.things["old"]
+    rig.driver.things["old"] = replace(before, ctime_ns=5)
+    await rig.walk()
+    rig.driver.set("large", file(b"x" * (3 << 20)))
+    await rig.walk()
+
+    rig.notice.doubted = 6
+    rig.sent.clear()
+    await rig.walker.walk_first([])
+
+    assert rig.told() == ["+a", "+d/b", "+d/c", "+large"]
+    assert all(change.digest for change in rig.changes())
+    rig.sent.clear()
+    await rig.walker.walk_first([])
+    assert rig.told() == []
+
+
+async def test_what_differs_is_read_while_anything_is_doubted(rig):
+    """A power cut may bring back an old file: whether it is one, its content tells."""
+    content = b"x" * (3 << 20)
+    rig.driver.set("large", file(content))
+    await rig.walk()
+
+    rig.notice.doubted = time.time_ns() + 10**12
+    thing = rig.driver.things["large"]
+    rig.driver.things["large"] = replace(thing, ctime_ns=5)
+    rig.sent.clear()
+    await rig.walker.walk_first([])
+
+    assert [change.digest for change in rig.changes()] == [blake3(content).digest()]

@@ -1,17 +1,19 @@
 """Who is let in: emptied, foreign, lost and renamed storages, and people's word."""
 
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
+from msgspec.structs import replace
 
 from syncd import wire
 from syncd.core.change import Gone
 from syncd.core.file import has
 from syncd.errors import Conflict, Unavailable
 from syncd.replication import door
-from syncd.store import entries
+from syncd.store import doubts, entries
 from syncd.store.entries import Entry
-from tests.replication.house import INDEX, Child, House
+from tests.replication.house import INDEX, Child, House, until
 
 ALL = {"a": "one", "b": "two", "c/d": "three"}
 SYNC = {"sync": ["A", "B"]}
@@ -412,3 +414,59 @@ async def test_handing_over_without_a_referee_is_nothing(house: House):
 
     assert alone.wants_mime() is False
     assert house.line.sent == {}
+
+
+async def test_what_a_power_cut_left_is_doubted_until_it_is_walked(tmp_path: Path):
+    """Over restarts, too: an entry that is away is doubted when it comes back."""
+    async with House(tmp_path, "A", "B") as house:
+        await house.use({"sync": ["A", "B"]})
+        await house.start("A", "B")
+        house.children["A"].write("x", "good")
+        await house.peace()
+        disks = [house.children[name].disk for name in "AB"]
+        await house.store.run(doubts.add, house.slots.values(), 1)
+    for walked in (False, True):
+        async with House(tmp_path, "A", "B") as house:
+            await house.use({"sync": ["A", "B"]})
+            a, b = house.children["A"], house.children["B"]
+            for child, disk in zip((a, b), disks, strict=True):
+                child.disk, child.marker = disk, f"marker of {child.name}"
+                child.ledger, child.number = INDEX, 0
+            if not walked:
+                a.hello()
+                assert (await a.welcomed()).doubted == 1
+                continue
+            stamp = a.disk["x"][1].stamp
+            short = replace(stamp, size=0)
+            a.disk["x"] = ("", replace(a.disk["x"][1], stamp=short))
+            assert (await a.come()).doubted == 1
+            await b.come()
+            await house.peace()
+            assert a.contents() == b.contents() == {"x": "good"}
+            assert [kind for kind, _ in house.told].count("damage") == 1
+            assert await house.store.read(doubts.of) == {}
+            assert house.referee.world.doubted == {}
+
+
+async def test_with_a_new_ledger_the_doubt_lasts_until_all_is_said(house: House):
+    """What it lacks now may be what the power cut took: that is no deletion."""
+    b = await filled(house)
+    house.door.doubted = {house.slots["B"]: 1}
+    del b.disk["a"]
+    b.told, b.ledger = {}, None
+    await b.come()
+    await until(lambda: any(m.last for m in house.line.sent["B"] if is_look(m)))
+    asked = [path for look in house.line.take("B", wire.Look) for path in look.paths]
+    assert set(asked) == set(ALL)
+    assert house.referee.world.doubted
+
+    b.tell([Gone("a")])
+    b.say(wire.Looked())
+    await house.peace()
+
+    assert contents(house) == [ALL, ALL, ALL]
+    assert not house.referee.world.doubted
+
+
+def is_look(message: object) -> TypeGuard[wire.Look]:
+    return isinstance(message, wire.Look)

@@ -18,7 +18,7 @@ from syncd.core.change import (
     SetAside,
     Why,
 )
-from syncd.core.file import Copy, File, Kind, Seen, Stamp
+from syncd.core.file import Copy, Doubt, File, Kind, Seen, Stamp, Trouble
 from syncd.core.outcome import issued
 from syncd.replication import headlines
 from syncd.replication.batch import Ended, News, Reported, Touched
@@ -151,3 +151,23 @@ def test_what_is_logged(caplog: pytest.LogCaptureFixture):
     told = [(line["log_level"], line["action"]) for line in lines]
     assert told == [("warning", "order"), ("warning", "conflict"), ("debug", "change")]
     assert lines[0]["why"] == "blocked"
+
+
+def test_a_damaged_copy_is_told_once_and_what_becomes_of_it():
+    world = replace(WORLD, doubted={B: 1})
+    damaged = Copy(stamp=STAMP, doubt=Doubt.DAMAGED)
+    alone = replace(damaged, trouble=Trouble("nobody has it", 1, 0.0))
+    before = replace(FILE, copies={B: Copy(version={A: 1}, stamp=STAMP)})
+    facts = {**NAMED, "entry": "B"}
+    del facts["cause"]
+
+    for copy, remedy in ((damaged, "it is fetched anew"), (alone, "nobody has it")):
+        after = replace(FILE, copies={B: copy})
+        with capture_logs() as lines:
+            told = said(before, after, world=world)
+            again = said(after, after, world=world)
+        assert told == [("damage", facts | {"remedy": remedy})]
+        assert again == []
+        assert [line["event"] for line in lines] == ["damaged copy"]
+    elsewhere = replace(FILE, copies={7: damaged})
+    assert said(before, elsewhere, world=world) == []

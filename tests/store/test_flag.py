@@ -1,11 +1,14 @@
 """How a run knows how the one before it ended."""
 
 import asyncio
+import errno
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from syncd.errors import ConfigError, Damaged, NoRoom, Unavailable
 from syncd.store import flag
 from syncd.store.database import Check, Store
 from syncd.store.flag import Ended, Flag, How
@@ -139,3 +142,46 @@ async def test_a_flag_that_was_taken_away_stops_nobody(tmp_path):
     up.lower()
 
     assert ended(tmp_path).how is How.CLEAN
+
+
+def flags(state: Path) -> tuple[How, int]:
+    found = ended(state)
+    return found.how, found.damaged
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (None, (How.CLEAN, 0)),
+        (ConfigError("x"), (How.CLEAN, 0)),
+        (Damaged("x"), (How.KILLED, 1)),
+        (ZeroDivisionError(), (How.KILLED, 0)),
+    ],
+)
+def test_the_next_run_finds_how_this_one_ended(tmp_path, error, found):
+    raised = pytest.raises(type(error)) if error else nullcontext()
+    with raised, flag.flown(tmp_path, HERE) as (_, before):
+        assert before.how is How.CLEAN
+        assert flags(tmp_path) == (How.KILLED, 0)
+        if error is not None:
+            raise error
+
+    assert flags(tmp_path) == found
+
+
+def test_who_ends_before_dealing_with_the_power_cut_leaves_the_flag(tmp_path):
+    hoisted(tmp_path, BEFORE)
+
+    with pytest.raises(ConfigError), flag.flown(tmp_path, HERE):
+        raise ConfigError("a wrong port")
+
+    assert ended(tmp_path).how is How.POWER_CUT
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "running").mkdir()
+    with pytest.raises(Unavailable, match=r"cannot be written: .*; see to its disk"):
+        flag.flown(tmp_path, HERE).__enter__()
+
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert isinstance(flag.unwritable(tmp_path, full), NoRoom)

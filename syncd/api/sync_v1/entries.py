@@ -9,10 +9,15 @@ from msgspec import Struct
 from syncd import clock
 from syncd.api.handler import Handler, Route
 from syncd.api.operation import on
-from syncd.api.rooms import EntryDetails, EntryView
+from syncd.api.rooms import EntryDetails, EntryView, StateView
 
 NAMED = [HTTPStatus.NOT_FOUND]
-ORDERED = [HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE]
+ORDERED = [
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+]
 
 
 class EntryList(Struct, frozen=True):
@@ -67,6 +72,7 @@ class Status(Struct, frozen=True):
     conflicts: int
     entries: list[EntryDetails]
     transfers: list[Transfer]
+    state: StateView
 
 
 class Entries(Handler):
@@ -184,6 +190,7 @@ class Overview(Handler):
                 for entry in entries
                 for one in entry.in_flight
             ],
+            state=rooms.state(),
         )
 
 

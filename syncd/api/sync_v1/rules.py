@@ -9,7 +9,12 @@ from syncd.api.handler import Handler, Route
 from syncd.api.operation import on
 
 RULES = {"$ref": "#/components/schemas/Rules"}
-WRITTEN = [HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY]
+WRITTEN = [
+    HTTPStatus.CONFLICT,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+    HTTPStatus.BAD_GATEWAY,
+]
 
 
 class Ok(Struct, frozen=True):
