@@ -1,16 +1,17 @@
 """The rules file: YAML that people edit, and that PUT /rules replaces as a whole."""
 
+import errno
 import os
 import tempfile
-from collections.abc import Hashable
-from contextlib import suppress
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from syncd.core.rules import RuleFaults
-from syncd.errors import Unavailable
+from syncd.errors import NoRoom, Unavailable
 
 MOST_BYTES = 16 * 1024 * 1024
 
@@ -35,19 +36,18 @@ def write(path: Path, document: Any) -> None:
     """Replace the file by the document, keeping the old one as NAME.bak.
 
     Whatever happens meanwhile, the file is the old or the new one, whole.
-    Raise Unavailable if it cannot be written; then it is the old one.
+    Raise Unavailable (NoRoom on a full disk) if it cannot be written; then both
+    are as they were.
     """
     try:
         file = path.resolve()
         backup = file.with_name(f"{file.name}.bak")
         old = file.read_bytes() if file.exists() else None
         new = _yaml(document, backup.name)
-        if old is not None and old != new:
-            _replace(backup, old, like=file)
         if old != new:
-            _replace(file, new, like=file)
+            _replace({backup: old, file: new}, like=file)
     except (OSError, RuntimeError) as error:
-        raise Unavailable(f"cannot write the rules to {path}: {error}") from error
+        raise _unwritten(path, error) from error
 
 
 # Reading ----------------------------------------------------------------------
@@ -150,19 +150,43 @@ def _yaml(document: Any, backup: str) -> bytes:
     return (_HEADER.format(backup=backup) + text).encode()
 
 
-def _replace(path: Path, data: bytes, like: Path) -> None:
-    """Make the file hold the data, with the owner and mode of another."""
-    descriptor, temporary = tempfile.mkstemp(".tmp", ".syncd-", path.parent)
+def _replace(contents: Mapping[Path, bytes | None], like: Path) -> None:
+    """Make files of one folder hold their data, with owner and mode of another.
+
+    All of it is safe on the disk before the first has its name. None: leave it.
+    """
+    with ExitStack() as temporaries:
+        ready = [
+            (temporaries.enter_context(_written(path, data, like)), path)
+            for path, data in contents.items()
+            if data is not None
+        ]
+        for temporary, path in ready:
+            temporary.rename(path)
+    _sync(like.parent)
+
+
+@contextmanager
+def _written(path: Path, data: bytes, like: Path) -> Iterator[Path]:
+    """Lend a file beside the path that holds the data."""
+    descriptor, name = tempfile.mkstemp(".tmp", ".syncd-", path.parent)
+    temporary = Path(name)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - it is a descriptor
             _resemble(descriptor, like)
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-        Path(temporary).rename(path)
+        yield temporary
     finally:
-        Path(temporary).unlink(missing_ok=True)
-    _sync(path.parent)
+        temporary.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: Exception) -> Unavailable:
+    told = f"cannot write the rules to {path}: {error}"
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return NoRoom(f"{told}; make room on its disk, and put them again")
+    return Unavailable(told)
 
 
 def _resemble(descriptor: int, like: Path) -> None:

@@ -1,0 +1,1 @@
+"""Bad days, made real: full disks, read-only roots, disks that fail."""
