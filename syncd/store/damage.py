@@ -19,21 +19,27 @@ _UNREADABLE = "Could not decode"
 """How Python's own words about a text that is none begin; they have no code."""
 
 
-def is_damage(error: BaseException | None) -> bool:
-    """Tell whether SQLite says that the file itself is broken."""
-    code = getattr(error, "sqlite_errorcode", None)
+def found(error: BaseException | None) -> str | None:
+    """Return what the error says is broken about the file; None: nothing is."""
+    if isinstance(error, msgspec.DecodeError):
+        return "a record makes no sense"
+    if isinstance(error, Damaged):
+        return str(error)
+    original = getattr(error, "orig", error)
+    code = getattr(original, "sqlite_errorcode", None)
     if code is None:
-        return str(error).startswith(_UNREADABLE)
-    return code & _PRIMARY in _BROKEN
+        broken = str(original).startswith(_UNREADABLE)
+    else:
+        broken = code & _PRIMARY in _BROKEN
+    return str(original) if broken else None
 
 
 def explained(error: DatabaseError | msgspec.DecodeError, file: Path) -> SyncdError:
     """Return what an error of the database means for whoever asked."""
-    if isinstance(error, msgspec.DecodeError):
-        return Damaged(_WORDS.format(file=file, what="a record makes no sense"))
-    original = error.orig
-    if is_damage(original):
-        return Damaged(_WORDS.format(file=file, what=original))
+    broken = found(error)
+    if broken is not None:
+        return Damaged(_WORDS.format(file=file, what=broken))
+    original = getattr(error, "orig", error)
     code = getattr(original, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
     told = f"the index cannot be used: {original}"
     if code == sqlite3.SQLITE_FULL:

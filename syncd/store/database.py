@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from syncd import clock
@@ -58,7 +58,8 @@ class Store:
         self._url = URL.create("sqlite", database=str(path))
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
-        self._engine: Engine
+        self._engine = create_engine(self._url, pool_size=READERS + 1)
+        event.listen(self._engine, "connect", _prepare)
 
     async def __aenter__(self) -> Self:
         try:
@@ -130,27 +131,28 @@ class Store:
             raise told from error
 
     def _open(self) -> None:
-        if self._check is not Check.REPLACE:
-            try:
-                self._open_what_is_there()
-            except (DatabaseError, msgspec.DecodeError) as error:
-                reason = damage.explained(error, self._path)
-                if not isinstance(reason, Damaged):
-                    raise
-            except Damaged as error:
-                reason = error
-            else:
-                return
+        broken = self._opened()
+        if broken is not None:
             self._engine.dispose()
-        else:
-            reason = Damaged("it was found damaged twice in a row")
-        self.replaced = damage.move_aside(self._path, clock.now())
-        log.error(_REPLACED, action="index", kept=str(self.replaced), found=str(reason))
-        self._open_what_is_there()
+            self.replaced = damage.move_aside(self._path, clock.now())
+            kept = str(self.replaced)
+            log.error(_REPLACED, action="index", kept=kept, found=broken)
+            self._open_what_is_there()
+
+    def _opened(self) -> str | None:
+        """Open what is there; return what proves to be broken about it."""
+        if self._check is Check.REPLACE:
+            return "it was found damaged twice in a row"
+        try:
+            self._open_what_is_there()
+        except (DatabaseError, msgspec.DecodeError, Damaged) as error:
+            broken = damage.found(error)
+            if broken is None:
+                raise
+            return broken
+        return None
 
     def _open_what_is_there(self) -> None:
-        self._engine = create_engine(self._url, pool_size=READERS + 1)
-        event.listen(self._engine, "connect", _prepare)
         with self._engine.connect() as connection:
             if self._check in (Check.QUICK, Check.THOROUGH):
                 self._look_through(connection)

@@ -45,8 +45,8 @@ def test_what_an_error_means(error, kind, words):
 
 
 def test_a_disk_that_cannot_be_read_is_no_damage():
-    assert not damage.is_damage(OSError(errno.EIO, "x"))
-    assert not damage.is_damage(None)
+    assert damage.found(OSError(errno.EIO, "x")) is None
+    assert damage.found(None) is None
 
 
 def test_everything_that_belongs_together_is_moved_and_nothing_written_over(tmp_path):
