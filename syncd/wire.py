@@ -119,6 +119,10 @@ class Suspended(Struct, frozen=True, tag=True):
     reason: str
 
 
+class Relieved(Struct, frozen=True, tag=True):
+    """A storage that was full or read-only is so no more: try again what failed."""
+
+
 class Rescan(Struct, frozen=True, tag=True):
     """Walk the storage below the path ("": all of it) now."""
 
@@ -191,6 +195,8 @@ class Figures(Struct, frozen=True, tag=True):
     """Longest time its loop was blocked since the last Figures, in seconds."""
     left_alone: int = 0
     """Sockets, FIFOs and devices found."""
+    obstacle: str = ""
+    """Why the storage takes nothing for now: full, or read-only."""
 
 
 class Stop(Struct, frozen=True, tag=True):
@@ -244,6 +250,7 @@ Up = (
     | Outcomes
     | Progress
     | Suspended
+    | Relieved
     | Told
     | Figures
 )

@@ -244,7 +244,7 @@ class Entries:
             driver=view.driver,
             status=self._supervisor.status(view.name),
             life=state,
-            reason=life.reason or None,
+            reason=life.reason or (figures.obstacle if figures else "") or None,
             files=count.files,
             bytes=count.bytes,
             uptodate=count.files,

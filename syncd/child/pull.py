@@ -1,7 +1,7 @@
 """Carries out orders, in lanes, so that small ones never wait for large ones."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from syncd import clock
@@ -32,12 +32,16 @@ class Pull:
         notice: "Notice",
         news: "News",
         link: "Link",
+        *,
+        failed: Callable[[Order, StorageError], None] = lambda _order, _error: None,
     ) -> None:
+        """Have the carrier work; ``failed`` is told what it could not do, and why."""
         self._carrier = carrier
         self._watch = watch
         self._notice = notice
         self._news = news
         self._link = link
+        self._failed = failed
         self._waiting = Waiting()
         self._some_small = asyncio.Event()
         self._some_large = asyncio.Event()
@@ -148,6 +152,8 @@ class Pull:
         changed = [order.path for order, error in failed if _why(error) is Why.CHANGED]
         if changed:
             await self._watch.look_again(self._notice, changed)
+        for order, error in failed:
+            self._failed(order, error)
         self._answer([Failed(order.id, _why(e), str(e)) for order, e in failed])
 
     def _let_go(self, orders: Iterable[Order]) -> None:

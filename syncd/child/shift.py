@@ -8,6 +8,7 @@ from syncd.child.carry import Carrier
 from syncd.child.fetch import Sources
 from syncd.child.notice import Notice
 from syncd.child.pull import Pull
+from syncd.child.relief import Relief
 from syncd.child.serve import Server
 from syncd.child.walk import Walker
 from syncd.child.watch import Watch
@@ -66,7 +67,15 @@ class Shift:
         carrier = Carrier(
             driver, picture, self.watch.busy, self._sources, settings.entry
         )
-        self.pull = Pull(carrier, self.watch, self.notice, news, link)
+        self._relief = Relief(driver, link)
+        self.pull = Pull(
+            carrier,
+            self.watch,
+            self.notice,
+            news,
+            link,
+            failed=self._relief.failed,
+        )
 
     async def work(self) -> None:
         """Work until cancelled; raise StorageUntrusted when the storage is lost."""
@@ -91,6 +100,7 @@ class Shift:
                     group.create_task(
                         self.pull.carry_out_large(), name=f"large orders {number}"
                     )
+                group.create_task(self._relief.watch(), name="relief")
                 group.create_task(self._tidy(), name="tidy")
         finally:
             server.close()
@@ -106,6 +116,7 @@ class Shift:
             last_walk=self.watch.last_walk,
             blocked=blocked,
             left_alone=self._driver.left_alone(),
+            obstacle=self._relief.obstacle,
         )
 
     async def _tidy(self) -> None:

@@ -103,6 +103,15 @@ def failed(file: File, slot: Slot, what: Issued, result: Failed, world: World) -
     return with_copy(file, slot, replace(copy, trouble=trouble, hint=None))
 
 
+def relieved(file: File, slot: Slot) -> File:
+    """Return the file when what was in the way of the entry's copy may be gone."""
+    copy = file.copy(slot)
+    if copy.trouble is None:
+        return file
+    trouble = replace(copy.trouble, retry_at=0.0)
+    return with_copy(file, slot, replace(copy, trouble=trouble))
+
+
 def _put(file: File, slot: Slot, what: Issued, result: Done, world: World) -> File:
     seen, order = result.seen, what.order
     assert seen is not None

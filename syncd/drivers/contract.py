@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from syncd.core.change import Amend, Delete, Put, SetAside
 from syncd.core.file import Seen, Stamp
+from syncd.core.room import Room
 from syncd.errors import StorageError
 
 
@@ -103,6 +104,10 @@ class Driver(Protocol):
 
     async def mark(self, marker: str) -> None:
         """Make the storage carry the id; from now on every method insists on it."""
+        ...
+
+    async def room(self) -> Room:
+        """Return what the storage would take now; with nothing known, plenty."""
         ...
 
     async def is_empty(self) -> bool:

@@ -9,6 +9,7 @@ from blake3 import blake3
 from syncd.core.change import Amend, Delete, Put, SetAside
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.path import parent, readable
+from syncd.core.room import Room
 from syncd.drivers.contract import Can, Content, Event, Facts, Writing, Written
 from syncd.drivers.mime import mime as mime_of
 from syncd.drivers.things import Thing, Things
@@ -40,6 +41,7 @@ class Memory(Things):
     ) -> None:
         super().__init__(ignore, faults)
         self.present = True
+        self.limits = Room()
         self.written_to: set[str] = set()
         self.carried: str | None = None
         self._insisted: str | None = None
@@ -66,6 +68,11 @@ class Memory(Things):
     async def mark(self, marker: str) -> None:
         """Carry the id, and insist on it from now on."""
         self.carried = self._insisted = marker
+
+    async def room(self) -> Room:
+        """Return what it takes; ``limits`` may be set to less than plenty."""
+        self._check()
+        return self.limits
 
     async def is_empty(self) -> bool:
         """Tell whether there is nothing."""

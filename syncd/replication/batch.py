@@ -131,6 +131,23 @@ def judge(
     return result
 
 
+def relieve(
+    db: Connection, slot: Slot, after: int, world: World
+) -> tuple[int | None, list[Touched]]:
+    """Let the entry try again now what its storage refused, in a page of files.
+
+    Return the row to go on after (None at the end), and what changed.
+    """
+    page = files.blocked(db, slot, after, PAGE)
+    result = []
+    for file in page:
+        relieved = outcome.relieved(file, slot)
+        now = files.facts(relieved, work.behind(relieved, world))
+        result.append(Touched(file, now, relieved, now))
+    files.change(db, [(one.after, one.now) for one in result])
+    return page[-1].id if len(page) == PAGE else None, result
+
+
 def drop_copies(
     db: Connection, slot: Slot, after: int, world: World
 ) -> tuple[int | None, list[Touched]]:

@@ -94,6 +94,8 @@ class Referee:
         self.up: Mask = 0
         """The entries that can be asked for content."""
         self._noted: dict[Slot, int] = {}
+        self._relieved: dict[Slot, int] = {}
+        """After which row to let entries go on trying what their storage refused."""
         self.trouble: str | None = None
         """Why nothing can be recorded now; until it can, nothing is done."""
         self.walked_at: dict[Slot, float] = {}
@@ -163,6 +165,8 @@ class Referee:
                 self._news.append((slot, message))
             case wire.Progress():
                 self.lanes[slot].copied[message.id] = message.copied
+            case wire.Relieved():
+                self._relieved[slot] = 0
             case wire.Suspended():
                 self._rest(slot)
                 self._door.suspended(slot, name, message.reason)
@@ -270,6 +274,7 @@ class Referee:
         busy = await self._take_news()
         busy |= await self._find_work()
         busy |= await self._judge()
+        busy |= await self._relieve()
         if self._now() >= self._due:
             self._due = self._now() + TICK
             busy |= await self._tick()
@@ -376,6 +381,17 @@ class Referee:
         self._count(touched)
         self._dispatch(touched)
         return True
+
+    async def _relieve(self) -> bool:
+        for slot, after in list(self._relieved.items())[:1]:
+            row, touched = await self._store.run(batch.relieve, slot, after, self.world)
+            if self._relieved[slot] == after:  # Otherwise it was told again meanwhile.
+                del self._relieved[slot]
+                if row is not None:
+                    self._relieved[slot] = row
+            self._dispatch(touched)
+            return True
+        return False
 
     async def _tick(self) -> bool:
         """Do what has become due: failed orders, rules about age, old tombstones."""

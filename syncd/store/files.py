@@ -125,6 +125,20 @@ def pending(
     return [_file(row) for row in db.execute(query)]
 
 
+def blocked(db: Connection, slot: Slot, after: int, limit: int) -> list[File]:
+    """Return files that the entry's storage refused something for, after a row."""
+    query = (
+        _RECORDS.where(
+            files.c.behind != 0,
+            files.c.blocked.op("&")(1 << slot) != 0,
+            files.c.id > after,
+        )
+        .order_by(files.c.id)
+        .limit(limit)
+    )
+    return [_file(row) for row in db.execute(query)]
+
+
 def after(db: Connection, row: int, limit: int) -> list[tuple[File, Facts]]:
     """Return files after a row, by row: a walk over everything known."""
     query = _ROWS.where(files.c.id > row).order_by(files.c.id).limit(limit)

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from syncd.core import comparison, outcome, reconcile
+from syncd.core import comparison, outcome, reconcile, work
 from syncd.core.change import Amend, Done, Failed, Found, Gone, Inspect, Put, Why
 from syncd.core.file import ABSENT, Copy, Doubt, File, Kind, Seen, Stamp
 from syncd.core.outcome import FIRST_PAUSE, LONGEST_PAUSE
@@ -173,6 +173,18 @@ def test_what_failed_is_tried_again_after_growing_pauses(why, times, pause):
     assert trouble.retry_at - NOW == pytest.approx(pause, abs=1e-3)
     assert (trouble.attempts, trouble.reason) == (times, "no room")
     assert trouble.blocked == (why is Why.BLOCKED)
+
+
+def test_what_is_relieved_is_tried_at_once_and_remembers_how_often_it_failed():
+    file = failing(Why.BLOCKED, 5)
+    relieved = outcome.relieved(file, B)
+
+    assert work.order(file, B, 1, WORLD, 0b111) is None
+    assert work.order(relieved, B, 1, WORLD, 0b111) is not None
+    before, after = file.copies[B].trouble, relieved.copies[B].trouble
+    assert before
+    assert after == replace(before, retry_at=0.0)
+    assert outcome.relieved(file, A) is file
 
 
 def test_a_hint_that_failed_is_not_tried_again():

@@ -75,6 +75,13 @@ class TestWriting:
         assert (written.copied, written.digest) == (size, blake3(content).digest())
         assert hand.content("a") == content
 
+    async def test_what_it_takes_is_told(self, driver):
+        room = await driver.room()
+
+        assert room.free > 0
+        assert room.names > 0
+        assert not room.read_only
+
     async def test_an_empty_file_needs_no_content(self, driver, hand):
         [written] = await write(driver, Writing(put("a"), None))
 

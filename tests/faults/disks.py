@@ -1,6 +1,7 @@
 """Small disks of our own, that can be filled, made read-only, broken and taken away."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,10 +37,11 @@ class Disk:
 
 
 @contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Disk]:
-    """Lend a disk of so many bytes, in memory, at the folder."""
+def small_disk(folder: Path, size: int, *, names: int = 0) -> Iterator[Disk]:
+    """Lend a disk of so many bytes, in memory, at the folder; 0 names: no limit."""
     folder.mkdir(parents=True, exist_ok=True)
-    _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder))
+    options = f"size={size},nr_inodes={names},mode=755"
+    _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
     try:
         yield Disk(folder)
     finally:
@@ -57,21 +59,46 @@ def frozen(folder: Path) -> Iterator[None]:
         _run("umount", "--lazy", str(folder))
 
 
+class FailingDisk(Disk):
+    """A real file system on an image that can be cut short."""
+
+    def __init__(self, image: Path, folder: Path) -> None:
+        super().__init__(folder)
+        self._image = image
+
+    def break_content(self, path: Path) -> None:
+        """Have the content of the file written last fail to be read from now on."""
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            start = _place(path)
+            os.truncate(self._image, start)
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 @contextmanager
-def failing_disk(image: Path, folder: Path, size: int) -> Iterator[Disk]:
-    """Lend a real file system in an image; cut the image short and reading it fails."""
+def failing_disk(image: Path, folder: Path, size: int) -> Iterator[FailingDisk]:
+    """Lend a disk in an image, mounted at the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with image.open("wb") as file:
         file.truncate(size)
-    _run("mkfs.ext4", "-q", "-F", "-O", "^has_journal", str(image))
+    _run("mkfs.ext4", "-q", "-F", "-b", str(BLOCK), "-O", "^has_journal", str(image))
     _run("mount", "-o", "loop", str(image), str(folder))
     try:
-        yield Disk(folder)
+        yield FailingDisk(image, folder)
     finally:
         _run("umount", "--lazy", str(folder))
 
 
-def _run(*command: str) -> None:
-    """Run a command that must succeed: these tests are for root."""
+def _place(path: Path) -> int:
+    """Return where on its disk a file's content begins."""
+    told = _run("filefrag", "-v", f"-b{BLOCK}", str(path))
+    found = re.search(r"^ *0: +\d+\.\. *\d+: +(\d+)\.\.", told, re.MULTILINE)
+    assert found, told
+    return int(found[1]) * BLOCK
+
+
+def _run(*command: str) -> str:
+    """Return what a command says that must succeed: these tests are for root."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.returncode, f"{' '.join(command)}: {done.stderr} (are we root?)"
+    return done.stdout

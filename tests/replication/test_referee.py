@@ -711,3 +711,31 @@ async def test_an_answer_to_nothing_is_no_harm(house: House):
     await house.quiet()
 
     assert not house.referee.task.done()
+
+
+async def test_a_storage_with_room_again_is_tried_at_once(house: House, monkeypatch):
+    """Whatever the pause has grown to; and nobody else, and nothing else, is."""
+    monkeypatch.setattr("syncd.replication.batch.PAGE", 2)
+    await house.start("A", "B", "C")
+    a, b, c = house.children.values()
+    for name in ("B", "C"):
+        house.children[name].trouble = (Why.BLOCKED, "no room")
+    for number in range(5):
+        a.write(f"{number}", "content")
+    await house.peace()
+    for _ in range(6):
+        await house.pass_time(600)
+        await house.peace()
+    tried = len(c.done)
+    b.trouble = None
+    await house.peace()
+    assert b.contents() == {}
+    assert house.referee.tally.of(1).blocked == 5
+
+    b.say(wire.Relieved())
+    await house.peace()
+
+    assert b.contents() == a.contents()
+    assert house.referee.tally.of(1).blocked == 0
+    assert len(c.done) == tried
+    assert house.referee.tally.of(2).blocked == 5

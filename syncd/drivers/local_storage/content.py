@@ -17,7 +17,8 @@ _SMALL = 1 << 20
 _STEP = 8 << 20
 _ZEROS = memoryview(bytes(_SMALL))
 _BLOCK = 512
-_CANNOT_COPY = UNSUPPORTED | {errno.EXDEV, errno.EBADF, errno.EPERM}
+_CANNOT_COPY = UNSUPPORTED | {errno.EXDEV, errno.EBADF, errno.EPERM, errno.EIO}
+"""The kernel cannot copy, or one of both disks fails: reading tells which."""
 
 
 def fill(temp: int, put: Put, content: Content | None, work: Work) -> bytes:
@@ -82,7 +83,7 @@ def _copy(temp: int, put: Put, source: int, work: Work) -> bytes:
         _hash_hole(hasher, start - done, work)
         done = start
         while done < end:
-            count = _copy_range(source, temp, min(_STEP, end - done), done)
+            count = _copy_range(source, temp, min(_STEP, end - done), done, put)
             if not count:
                 raise _source(put, "became shorter while it was read")
             _hash(hasher, temp, buffer[:count], done)
@@ -108,13 +109,16 @@ def _filled(source: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _copy_range(source: int, temp: int, count: int, start: int) -> int:
+def _copy_range(source: int, temp: int, count: int, start: int, put: Put) -> int:
     try:
         return os.copy_file_range(source, temp, count, start, start)
     except OSError as error:
         if error.errno not in _CANNOT_COPY:
             raise
-    data = os.pread(source, min(count, _SMALL), start)
+    try:
+        data = os.pread(source, min(count, _SMALL), start)
+    except OSError as error:
+        raise _source(put, f"cannot be read: {error.strerror}") from error
     os.lseek(temp, start, os.SEEK_SET)
     _write(temp, data)
     return len(data)

@@ -10,6 +10,7 @@ from syncd.errors import (
     StorageChanged,
     StorageError,
     StorageFull,
+    StorageReadOnly,
     StorageUntrusted,
 )
 
@@ -56,4 +57,6 @@ def _kind(number: int | None) -> type[StorageError]:
         return StorageChanged
     if number in _FULL:
         return StorageFull
+    if number == errno.EROFS:
+        return StorageReadOnly
     return StorageBusy if number in _BUSY else StorageError

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from syncd.core.file import Stamp
 from syncd.core.path import RESERVED
+from syncd.core.room import PLENTY, Room
 from syncd.drivers.local_storage.folder import stamp_of
 from syncd.drivers.local_storage.temps import Temps
 from syncd.errors import StorageUntrusted
@@ -73,6 +74,19 @@ class Root:
             raise self._untrusted(f"cannot be found: {error.strerror}") from error
         if (status.st_dev, status.st_ino) != self._identity:
             raise self._untrusted("is not the folder it was: another was put there")
+
+    def room(self) -> Room:
+        """Return what the file system that the root lies on would take now."""
+        told = os.fstatvfs(self.handle)
+        root = os.geteuid() == 0  # It may use what is kept back for it.
+        blocks, names = told.f_bavail, told.f_favail
+        if root:
+            blocks, names = told.f_bfree, told.f_ffree
+        return Room(
+            free=blocks * told.f_frsize,
+            names=names if told.f_files else PLENTY,
+            read_only=bool(told.f_flag & os.ST_RDONLY),
+        )
 
     def marker(self) -> str | None:
         """Return the id the root carries; StorageUntrusted if it cannot be made out."""

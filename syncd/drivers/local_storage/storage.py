@@ -12,6 +12,7 @@ from syncd import clock
 from syncd.core.change import Amend, Delete, SetAside
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.ignoring import Ignored
+from syncd.core.room import Room
 from syncd.drivers.contract import Can, Facts, Writing, Written
 from syncd.drivers.local_storage.changing import amend, delete, prune
 from syncd.drivers.local_storage.failures import attempt
@@ -89,6 +90,10 @@ class LocalStorage:
         answer = await self._visits.in_thread(partial(attempt, marking, MARKER))
         if isinstance(answer, StorageError):
             raise answer
+
+    async def room(self) -> Room:
+        """Return what its file system would take now."""
+        return await self._visits.one("", lambda _: self._root.room())
 
     async def is_empty(self) -> bool:
         """Tell whether nothing but what is syncd's own lies in the root."""
