@@ -24,7 +24,8 @@ Try first:
   syncd explain docs/a.txt     ask why a file is where it is
 
 \b
-Exit codes: 0 done, 64 wrong use or refused request, 66 no such thing,
+Exit codes: 0 done, 64 wrong use or refused request, 65 the index is damaged
+  (start again: the next start mends it), 66 no such thing,
   69 no daemon or not now, 70 a bug, 74 storage trouble, 75 not in this state,
   77 not allowed, 78 wrong configuration, 130 interrupted.
 """

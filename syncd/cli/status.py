@@ -58,6 +58,8 @@ def _watch(daemon: Client) -> None:
 def picture(document: dict[str, Any]) -> RenderableType:
     """Return the whole of it: the table, the sum of it, and bars for what is copied."""
     parts: list[RenderableType] = [_entries(document["entries"]), _total(document)]
+    if words := _own_state(document.get("state", {})):
+        parts.append(Text(words, style="red"))
     bars = _bars(document)
     if bars.row_count:
         parts += [Text(), bars]
@@ -94,6 +96,16 @@ def _total(document: dict[str, Any]) -> Text:
     if conflicts:
         words.append(show.counted(conflicts, "conflict"))
     return Text(", ".join(words), style="dim")
+
+
+def _own_state(state: dict[str, Any]) -> str:
+    """Return what people must know of syncd's own state; mostly nothing."""
+    if not state.get("usable", True):
+        return f"nothing is changed for now: {show.printable(state['reason'])}"
+    if "replaced" in state:
+        kept = show.printable(state["replaced"])
+        return f"the index was damaged and made anew; the old one is {kept}"
+    return ""
 
 
 def _bars(document: dict[str, Any]) -> Table:

@@ -52,6 +52,20 @@ def test_trouble_is_told():
     assert "3 files, 7 pending, 2 conflicts" in lines
 
 
+def test_trouble_with_its_own_state_is_told():
+    full = {"usable": False, "reason": "full; make room", "last_stop": "clean"}
+    anew = {"usable": True, "last_stop": "power cut", "replaced": "/var/index.broken"}
+    well = {"usable": True, "last_stop": "clean"}
+    told = [
+        shown({"entries": [], "files": 3, "state": state})[-1]
+        for state in (full, anew, well)
+    ]
+
+    assert told[0] == "nothing is changed for now: full; make room"
+    assert told[1].endswith("made anew; the old one is /var/index.broken")
+    assert told[2] == "3 files, everything is in step"
+
+
 def test_a_first_copy_shows_how_far_it_is():
     transfer = {"filename": "big", "bytes": 2**31, "copied": 2**30, "source": "A"}
     copying = entry("B", files=250, pending=750, in_flight=[transfer])
