@@ -39,6 +39,8 @@ class Admitted(Struct, frozen=True):
     """The storage is the one we know; ``forget`` tells that its ledger is void."""
 
     forget: bool
+    behind: bool = False
+    """Its ledger lacks something that the index knows of the storage."""
 
 
 class Refused(Struct, frozen=True):
@@ -86,7 +88,7 @@ def admit(
     # A ledger of another index, or ahead of ours (which then is an old copy of
     # itself), says nothing about what this index knows.
     forget = known.forget or shown.ledger != index or shown.noted > known.noted
-    return Admitted(forget)
+    return Admitted(forget, behind=not forget and shown.noted < known.noted)
 
 
 def _stranger(

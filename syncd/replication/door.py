@@ -95,14 +95,15 @@ class Door:
             self._unasked.setdefault(slot, 0)
             await self.go_on()
         else:
-            await self._store.run(entries.settled, slot)
             await self.looked(slot)
 
     async def looked(self, slot: Slot) -> None:
         """Note that the entry has said of all that it was asked whether it is there.
 
-        So nothing is left for a power cut to be doubted for.
+        So its ledger is right, and nothing is left that a power cut may have taken.
         """
+        self._anew.discard(slot)
+        await self._store.run(entries.settled, slot)
         if slot in self.doubted:
             await self._store.run(doubts.settle, slot)
             del self.doubted[slot]
@@ -111,9 +112,7 @@ class Door:
         """Ask on where a busy line did not take all that was to be asked."""
         for slot in list(self._unasked):
             if await self._ask_for_missing(slot):
-                await self._store.run(entries.settled, slot)
                 self._unasked.pop(slot, None)
-                self._anew.discard(slot)
 
     def suspended(self, slot: Slot, name: str, reason: str) -> None:
         """Note that an entry's own child found its storage not to be trusted."""
@@ -203,7 +202,8 @@ class Door:
         self._send(hello.entry, suspended)
 
     async def _welcome(self, slot: Slot, entry: Entry, answer: Admitted) -> None:
-        if answer.forget:
+        if answer.forget or answer.behind:
+            # What such a ledger lacks, a walk does not find missing: it is asked for.
             # Kept, so that after a crash nothing it left out is believed for ever.
             await self._store.run(entries.unsettled, slot)
             if entry.marked or entry.noted:
@@ -224,20 +224,21 @@ class Door:
         Return whether it was asked for everything.
         """
         entry, _ = await self._known(slot)
-        row = self._unasked[slot]
-        while page := await self._store.read(files.after, row, PAGE):
-            row = page[-1][0].id
+        last = False
+        while not last:
+            page = await self._store.read(files.after, self._unasked[slot], PAGE)
+            last = len(page) < PAGE
             paths = [
                 file.path
                 for file, _ in page
                 if file.copy(slot).present and has(file.owners, slot)
             ]
-            if paths and not self._send(entry.name, wire.Look(paths)):
+            look = wire.Look(paths, last=last)
+            if (paths or last) and not self._send(entry.name, look):
                 return False
-            self._unasked[slot] = row
-        if slot not in self.doubted:
-            return True
-        return self._send(entry.name, wire.Look([], last=True))
+            if page:
+                self._unasked[slot] = page[-1][0].id
+        return True
 
 
 async def _nothing(_former: Slot, _slot: Slot) -> None:

@@ -66,6 +66,30 @@ def test_a_killed_child_comes_back_and_goes_on(pair: Daemon, entry: str):
     assert sum(k == "file" for k, *_ in pair.converged(within=60).values()) == 300
 
 
+def test_a_deletion_is_seen_though_the_ledger_never_knew(pair: Daemon):
+    """What a ledger lost in a crash, no walk misses: it has to be asked for."""
+    pair.write("A", "before")
+    pair.converged()
+    pair.stop()
+    ledger = pair.state / "entries" / "0" / "ledger.db"
+    before = ledger.read_bytes()
+    pair.start()
+    pair.write("A", "file")
+    pair.converged()
+    pair.kill()
+    for lost in ledger.parent.glob("ledger.db-*"):
+        lost.unlink()
+    ledger.write_bytes(before)
+    pair.path("A", "file").unlink()
+
+    pair.start()
+
+    wait_for(lambda: not pair.file("file"))
+    pair.converged()
+    assert pair.read("B", "file") is None
+    assert pair.read("A", "before") == pair.read("B", "before") == b"0123456789"
+
+
 def test_a_child_killed_again_and_again_disturbs_nobody(three: Daemon):
     """While C's process keeps dying, A and B go on; C is complete in the end."""
     for round_ in range(4):

@@ -46,8 +46,8 @@ def asked(shown: Shown, known: Known = KNOWN, *, accepted: bool = False):
         (replace(SHOWN, ledger="another"), KNOWN, Admitted(forget=True)),
         # The index is an old copy of itself: the ledger knows more than it does.
         (replace(SHOWN, noted=6), KNOWN, Admitted(forget=True)),
-        # The ledger is behind: it says again what was not noted.
-        (replace(SHOWN, noted=4), KNOWN, Admitted(forget=False)),
+        # The ledger is behind: it says again what it has lost, but not what is gone.
+        (replace(SHOWN, noted=4), KNOWN, Admitted(forget=False, behind=True)),
         (SHOWN, replace(KNOWN, forget=True), Admitted(forget=True)),
         # The index was lost: whatever marker there is becomes the entry's.
         (replace(SHOWN, marker="unheard"), FRESH, TakenOver("unheard", None)),

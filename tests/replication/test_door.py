@@ -102,7 +102,7 @@ async def test_an_emptied_storage_can_be_filled_again(house: House):
 
     assert welcome.forget
     assert contents(house) == [ALL] * 3
-    assert house.line.take("B", wire.Look) == []
+    assert house.line.take("B", wire.Look) == [wire.Look([], last=True)]
 
 
 async def test_a_word_counts_for_one_time(house: House):
@@ -255,7 +255,7 @@ async def test_who_died_while_it_told_everything_for_the_first_time_may_have(
     assert (await a.come()).forget
     await house.quiet()
 
-    assert house.line.take("A", wire.Look) == [wire.Look(["x"])]
+    assert house.line.take("A", wire.Look) == [wire.Look(["x"], last=True)]
 
 
 async def test_what_a_new_ledger_leaves_out_is_asked_for(
@@ -269,11 +269,13 @@ async def test_what_a_new_ledger_leaves_out_is_asked_for(
     await house.quiet()
     looks = house.line.take("B", wire.Look)
     assert sorted(path for look in looks for path in look.paths) == sorted(ALL)
-    assert len(looks) == 2
-    assert not (await entry(house, "B")).forget
+    assert [look.last for look in looks] == [False, True]
+    assert (await entry(house, "B")).forget  # Asked, and not answered yet.
 
     b.tell([Gone("a")])
+    b.say(wire.Looked())
     await house.peace()
+    assert not (await entry(house, "B")).forget
     rest = {"b": "two", "c/d": "three"}
     assert contents(house) == [rest] * 3
 
@@ -296,6 +298,8 @@ async def test_what_a_busy_line_did_not_take_is_asked_again(
     await house.pass_time(1)
     looks = house.line.take("B", wire.Look)
     assert sorted(path for look in looks for path in look.paths) == sorted(ALL)
+    b.say(wire.Looked())
+    await house.quiet()
     assert not (await entry(house, "B")).forget
 
 
@@ -349,6 +353,27 @@ async def test_the_index_unusable_for_a_moment_asks_for_everything(house: House)
     await house.quiet()
 
     assert sorted(house.line.take("B", wire.Look)[-1].paths) == sorted(ALL)
+    b.say(wire.Looked())
+    await house.quiet()
+    assert not (await entry(house, "B")).forget
+
+
+async def test_what_a_ledger_that_is_behind_lacks_is_asked_for(house: House):
+    """Killed before its ledger had what is noted, and the file is gone since."""
+    b = await filled(house)
+    b.number -= 1
+    del b.disk["a"], b.told["a"]  # It never comes by it, and so never misses it.
+
+    assert not (await b.come()).forget
+    await house.quiet()
+    (look,) = house.line.take("B", wire.Look)
+    assert sorted(look.paths) == sorted(ALL)
+    assert (await entry(house, "B")).forget  # Whoever dies now begins anew.
+
+    b.tell([Gone("a")])
+    b.say(wire.Looked())
+    await house.peace()
+    assert contents(house) == [{"b": "two", "c/d": "three"}] * 3
     assert not (await entry(house, "B")).forget
 
 
@@ -442,6 +467,9 @@ async def test_what_a_power_cut_left_is_doubted_until_it_is_walked(tmp_path: Pat
             assert (await a.come()).doubted == 1
             await b.come()
             await house.peace()
+            for child in (a, b):
+                child.say(wire.Looked())
+            await house.quiet()
             assert a.contents() == b.contents() == {"x": "good"}
             assert [kind for kind, _ in house.told].count("damage") == 1
             assert await house.store.read(doubts.of) == {}
