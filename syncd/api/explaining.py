@@ -82,6 +82,8 @@ def _settled(file: File, slot: Slot, copy: Copy) -> str:
 
 def _because(file: File, slot: Slot, world: World, steps: Sequence[Step]) -> str:
     name = world.members[slot].name
+    if (pattern := world.ignoring(file, slot)) is not None:
+        return f"entry {name} ignores it (pattern {pattern})"
     said = None
     for step in steps:
         if name in step.added:

@@ -23,6 +23,7 @@ class Ignored:
         except ValueError as error:
             raise ConfigError(f"not an ignore pattern: {error}") from None
         self._any = bool(patterns)
+        self._patterns = [pattern for pattern in patterns if pattern]
         self._folder = lru_cache(_REMEMBERED)(self._has_folder)
 
     def has(self, path: str, *, folder: bool = False) -> bool:
@@ -32,6 +33,18 @@ class Ignored:
     def has_name(self, path: str, *, folder: bool) -> bool:
         """Tell the same of a path whose parent is known not to be left out."""
         return self._any and self._spec.match_file(path + "/" if folder else path)
+
+    def pattern(self, path: str, *, folder: bool = False) -> str | None:
+        """Return the pattern that leaves out the path, None if there is none.
+
+        That of the outermost folder which is left out comes first.
+        """
+        places = [f"{above}/" for above in _above(path)][::-1]
+        for place in [*places, f"{path}/" if folder else path]:
+            found = self._spec.check_file(place)
+            if found.include and found.index is not None:
+                return self._patterns[found.index]
+        return None
 
     def _matches(self, path: str, folder: bool) -> bool:
         itself = self._folder(path) if folder else self._spec.match_file(path)

@@ -71,9 +71,21 @@ class World(Struct, frozen=True):
         verdict = self.rules.judge(_subject(file, origin), self.now)
         for slot, ignored in self.ignored.items():
             folder = file.kind is Kind.DIRECTORY
-            if has(verdict.owners, slot) and ignored.has(file.path, folder=folder):
-                verdict = replace(verdict, owners=verdict.owners & ~(1 << slot))
+            concerned = has(verdict.owners | verdict.undecided, slot)
+            if concerned and ignored.has(file.path, folder=folder):
+                others = ~(1 << slot)
+                verdict = replace(
+                    verdict,
+                    owners=verdict.owners & others,
+                    undecided=verdict.undecided & others,
+                )
         return verdict
+
+    def ignoring(self, file: File, slot: Slot) -> str | None:
+        """Return the pattern by which the entry leaves the file out, if it does."""
+        if (ignored := self.ignored.get(slot)) is None:
+            return None
+        return ignored.pattern(file.path, folder=file.kind is Kind.DIRECTORY)
 
     def explain(self, file: File) -> list[Step]:
         """Return what each rule does for the file, in order."""

@@ -1,13 +1,13 @@
 """What other rules would do: which copies would be made, which let go; a count only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
 
-from syncd.core.file import File, Kind, Mask, Slot, mask, slots
+from syncd.core.file import File, Kind, slots
 from syncd.core.path import readable
-from syncd.core.rules import Rules, Subject
+from syncd.core.world import World
 
 MOST_EXAMPLES = 5
 
@@ -68,15 +68,12 @@ class Plan(Struct, frozen=True):
 class Planner:
     """Judges files by other rules, batch by batch, and counts what would change."""
 
-    def __init__(self, rules: Rules, names: Mapping[Slot, str], now: float) -> None:
-        """Begin; the names are those of the configured entries, in their order."""
-        self._rules = rules
-        self._names = names
-        self._now = now
-        self._known = mask(set(names))
-        self._copy = {slot: _Sum() for slot in names}
-        self._stop = {slot: _Sum() for slot in names}
-        self._unsure = dict.fromkeys(names, 0)
+    def __init__(self, world: World) -> None:
+        """Begin; the world has the other rules, and the entries as they are."""
+        self._world = world
+        self._copy = {slot: _Sum() for slot in world.members}
+        self._stop = {slot: _Sum() for slot in world.members}
+        self._unsure = dict.fromkeys(world.members, 0)
         self._total = _Sum(), _Sum()
         self._files = self._undecided = 0
 
@@ -89,16 +86,17 @@ class Planner:
     def result(self) -> Plan:
         """Return the plan for all files added so far."""
         entries = {}
-        for slot, name in self._names.items():
+        for slot, member in self._world.members.items():
             copy, stop = self._copy[slot].some(), self._stop[slot].some()
-            entries[name] = Share(copy, stop, self._unsure[slot])
+            entries[member.name] = Share(copy, stop, self._unsure[slot])
         copy, stop = (one.some() for one in self._total)
         return Plan(entries, Total(self._files, copy, stop, self._undecided))
 
     def _count(self, file: File) -> None:
-        verdict = self._rules.judge(_subject(file, self._known), self._now)
-        unsure = verdict.undecided & self._known
-        changing = (verdict.owners ^ file.owners) & self._known & ~unsure
+        known = self._world.slots
+        verdict = self._world.judge(file, file.origin & known)
+        unsure = verdict.undecided & known
+        changing = (verdict.owners ^ file.owners) & known & ~unsure
         self._files += 1
         self._undecided += bool(unsure)
         for slot in slots(unsure):
@@ -111,24 +109,11 @@ class Planner:
             self._total[0].add(file)
 
 
-def plan(
-    files: Iterable[File], rules: Rules, names: Mapping[Slot, str], now: float
-) -> Plan:
-    """Return what the rules would do to the files."""
-    planner = Planner(rules, names, now)
+def plan(files: Iterable[File], world: World) -> Plan:
+    """Return what the world's rules would do to the files."""
+    planner = Planner(world)
     planner.add(files)
     return planner.result()
-
-
-def _subject(file: File, known: Mask) -> Subject:
-    return Subject(
-        path=file.path,
-        kind=file.kind,
-        size=file.size,
-        mtime_ns=file.mtime_ns,
-        mime=file.mime,
-        origin=file.origin & known,
-    )
 
 
 class _Sum:

@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import structlog
-from msgspec.structs import replace
 
 from syncd import wire
 from syncd.core.change import Order
@@ -143,10 +142,6 @@ class Referee:
             ignored=self._ignored,
             doubted=self._door.doubted,
         )
-
-    def world_with(self, rules: Rules) -> World:
-        """Return the world as it would be with other rules."""
-        return replace(self.world, rules=rules)
 
     def slot(self, name: str) -> Slot:
         """Return the slot of a configured entry; KeyError for others."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from syncd.core.rules import Rules, parse
@@ -19,10 +20,9 @@ async def survey(store: Store, world: World, document: Any) -> dict[str, object]
 
     Raise RuleFaults with every fault of the document.
     """
-    names = {slot: member.name for slot, member in world.members.items()}
-    rules = parse(document, names.values())
-    compiled = Rules(rules, {name: slot for slot, name in names.items()})
-    planner = Planner(compiled, names, world.now)
+    slots = {member.name: slot for slot, member in world.members.items()}
+    rules = Rules(parse(document, slots.keys()), slots)
+    planner = Planner(replace(world, rules=rules))
     row: int | None = 0
     while row is not None:
         row = await store.read(_survey_page, planner, row)

@@ -268,3 +268,26 @@ def test_a_plan_tells_and_changes_nothing():
         assert "100" in json.dumps(answer.json())
         assert daemon.get("/rules") == before
         assert daemon.tree("B") == {}
+
+
+def test_what_an_entry_ignores_is_neither_planned_for_it_nor_a_riddle():
+    """Patterns of one entry: the plan leaves it out, explain names the pattern."""
+    settings = {"B": {"ignore": ["*.tmp"]}}
+    with Daemon(*BOTH, rules=[], settings=settings) as daemon:
+        daemon.write("A", "draft.tmp")
+        daemon.write("A", "text")
+        wait_for(lambda: daemon.file("draft.tmp") and daemon.file("text"))
+
+        rules = {"rules": [{"match": {"path": "/"}, "sync": BOTH}]}
+        plan = daemon.http("POST", "/rules/plan", rules).json()
+        copied = plan["entries"]["B"]["copy"]
+        assert (copied["files"], copied["examples"]) == (1, ["text"])
+
+        daemon.put("/rules", rules)
+        daemon.put("/rules/reload")
+        daemon.arrives("B", "text")
+        told = daemon.get(f"/files/{daemon.file('draft.tmp')['fid']}/explain")
+        [on_b] = [one for one in told["entries"] if one["entry"] == "B"]
+        assert on_b["because"] == "entry B ignores it (pattern *.tmp)"
+        assert daemon.read("B", "draft.tmp") is None
+        assert daemon.total_pending() == 0

@@ -54,6 +54,29 @@ def test_a_path_may_be_very_deep():
     assert Ignored(["/d/d/"]).has(deep)
 
 
+@pytest.mark.parametrize(
+    ("path", "folder", "pattern"),
+    [
+        ("a.tmp", False, "*.tmp"),
+        ("d/a.tmp", False, "*.tmp"),
+        (".git/x/y", False, ".git/"),
+        (".git", True, ".git/"),
+        (".git", False, None),
+        # The folder comes before what lies in it, the later pattern before the earlier.
+        (".git/a.tmp", False, ".git/"),
+        (".git/kept", False, ".git/"),
+        ("build", False, "/build"),
+        ("keep.tmp", False, None),
+        ("plain", False, None),
+    ],
+)
+def test_which_pattern_it_is(path, folder, pattern):
+    ignored = Ignored(["", "# ours", *PATTERNS])
+
+    assert ignored.pattern(path, folder=folder) == pattern
+    assert (pattern is not None) is ignored.has(path, folder=folder)
+
+
 def test_a_pattern_that_cannot_be():
     with pytest.raises(ConfigError):
         Ignored(["!"])

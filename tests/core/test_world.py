@@ -64,6 +64,25 @@ def test_an_entry_never_owns_what_it_ignores():
     assert world.judge(replace(FILE, path="cache"), 1 << A).owners == 0b111
 
 
+def test_it_is_known_which_pattern_an_entry_ignores_a_file_by():
+    world = replace(a_world(TO_ALL), ignored={B: Ignored(["*.jpg", "photos/"])})
+    folder = replace(FILE, path="photos", kind=Kind.DIRECTORY)
+
+    assert world.ignoring(FILE, B) == "photos/"
+    assert world.ignoring(FILE, A) is None
+    assert world.ignoring(folder, B) == "photos/"
+    assert world.ignoring(replace(FILE, path="photos"), B) is None
+
+
+def test_nobody_waits_for_a_mime_type_for_an_entry_that_ignores_the_file():
+    rule = {"match": {"mime": "image/*"}, "sync": ["B"]}
+    world = a_world(rule)
+
+    assert world.judge(FILE, 1 << A).needs_mime
+    ignoring = replace(world, ignored={B: Ignored(["*.jpg"])})
+    assert not ignoring.judge(FILE, 1 << A).needs_mime
+
+
 def test_people_are_told_what_each_rule_did():
     world = a_world(TO_ALL, {"ban": ["B"]})
     steps = world.explain(replace(FILE, origin=0b1001))

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from syncd.core.file import Copy, File, Kind, Stamp
+from syncd.core.ignoring import Ignored
 from syncd.core.rules import Rules, parse
+from syncd.core.world import Member, World
 from syncd.replication.plan import Plan, Planner, Share, Some, Total, plan
 
 NAMES = {2: "A", 0: "B", 5: "C"}
@@ -30,9 +32,17 @@ FILE = File(
 ALL_B = {"sync": ["B"]}
 
 
-def planned(*files: File, rules=(ALL_B,)) -> Plan:
-    ready = Rules(parse({"rules": list(rules)}, None), SLOTS)
-    return plan(files, ready, NAMES, NOW)
+def world_of(*rules: Any, **ignored: Ignored) -> World:
+    return World(
+        members={slot: Member(name) for slot, name in NAMES.items()},
+        rules=Rules(parse({"rules": list(rules)}, None), SLOTS),
+        now=NOW,
+        ignored={SLOTS[name]: patterns for name, patterns in ignored.items()},
+    )
+
+
+def planned(*files: File, rules=(ALL_B,), **ignored: Ignored) -> Plan:
+    return plan(files, world_of(*rules, **ignored))
 
 
 def test_nothing_changes():
@@ -98,6 +108,19 @@ def test_what_depends_on_an_unknown_type_is_undecided():
     assert result.total.files == 2
 
 
+def test_what_an_entry_ignores_it_neither_gets_nor_waits_for():
+    owned = replace(FILE, owners=A | B, copies={2: HELD, 0: HELD})
+    unknown = replace(FILE, mime=None)
+    images = {"match": {"mime": "image/*"}, "sync": ["B", "C"]}
+    texts = Ignored(["*.txt"])
+
+    assert planned(FILE, B=texts).total == Total(files=1)
+    assert planned(owned, B=texts).entries["B"].stop.files == 1
+    assert planned(replace(FILE, path="b.png"), B=texts).entries["B"].copy.files == 1
+    result = planned(unknown, rules=[images], B=texts)
+    assert (result.entries["B"].undecided, result.entries["C"].undecided) == (0, 1)
+
+
 def test_folders_and_deleted_files_are_not_counted():
     folder = replace(FILE, kind=Kind.DIRECTORY)
 
@@ -152,13 +175,13 @@ FILES = st.builds(
 
 @given(st.lists(FILES, max_size=6), st.integers(0, 6))
 def test_batches_add_up(files, cut):
-    rules = Rules(parse({"rules": [ALL_B, {"ban": ["C"]}]}, None), SLOTS)
-    planner = Planner(rules, NAMES, NOW)
+    world = world_of(ALL_B, {"ban": ["C"]})
+    planner = Planner(world)
     planner.add(files[:cut])
     planner.add(files[cut:])
     result = planner.result()
 
-    assert result == plan(files, rules, NAMES, NOW)
+    assert result == plan(files, world)
     for part in ("copy", "stop"):
         shares = [getattr(one, part) for one in result.entries.values()]
         total = getattr(result.total, part)
@@ -168,7 +191,7 @@ def test_batches_add_up(files, cut):
 
 @given(st.lists(FILES, max_size=6))
 def test_once_done_nothing_is_left_to_do(files):
-    rules = Rules(parse({"rules": [ALL_B, {"ban": ["C"]}]}, None), SLOTS)
+    world = world_of(ALL_B, {"ban": ["C"]})
     done = [replace(file, owners=(file.origin | B) & ~C) for file in files]
 
-    assert plan(done, rules, NAMES, NOW).total == Total(files=len(files))
+    assert plan(done, world).total == Total(files=len(files))

@@ -609,15 +609,6 @@ async def test_rules_that_cannot_be_kept_are_not_put_in_force(house: House):
     assert house.referee.written == [TO_ALL]
 
 
-async def test_other_rules_can_be_tried_in_thought(house: House):
-    from syncd.core.rules import Rules
-
-    world = house.referee.world_with(Rules((), {}))
-
-    assert world.rules is not house.referee.world.rules
-    assert world.members == house.referee.world.members
-
-
 # From life to life ------------------------------------------------------------
 
 

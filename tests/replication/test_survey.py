@@ -1,10 +1,13 @@
 """What other rules would do to everything that is known."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from syncd.core.file import Copy, File, Stamp
+from syncd.core.ignoring import Ignored
 from syncd.core.rules import RuleFaults
 from syncd.replication import survey as module
 from syncd.replication.survey import survey
@@ -48,6 +51,16 @@ async def test_every_file_is_judged_and_none_changed(
         assert total["copy"]["files"] == 2 * number
         assert list(answer["entries"]) == ["A", "B", "C"]  # type: ignore[call-overload]
         assert await store.read(files.after, 0, 99) == before
+
+
+async def test_what_entries_ignore_is_no_news_for_them(tmp_path: Path):
+    world = replace(WORLD, ignored={1: Ignored(["f1"])})
+    async with Store(tmp_path / "index.db") as store:
+        await fill(store, 2)
+        answer: Any = await survey(store, world, {"rules": [TO_ALL]})
+
+    copied = [answer["entries"][name]["copy"]["files"] for name in "ABC"]
+    assert copied == [0, 1, 2]
 
 
 async def test_rules_that_are_none_are_refused(tmp_path: Path):

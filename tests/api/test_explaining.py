@@ -1,0 +1,39 @@
+"""A file's story: what is said of it on every entry."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from syncd.api.explaining import explained
+from syncd.api.rooms import CopySaid, FileState, FileView
+from syncd.core.file import Kind
+from syncd.core.ignoring import Ignored
+from syncd.core.world import World
+from tests.core.story import TO_ALL, B, Story, a_world
+
+VIEW = FileView(
+    fid="f",
+    filename="x",
+    size=3,
+    owners=[],
+    uptodate=[],
+    kind=Kind.FILE,
+    mtime=0,
+    state=FileState.UPTODATE,
+)
+
+
+def said(world: World, steps: str, **more: Any) -> dict[str, CopySaid]:
+    """Return what is said at the end of a story, by entry."""
+    story = Story(world, steps, **more)
+    told = explained(story.file, VIEW, world, [TO_ALL], set())
+    return {one.entry: one for one in told.entries}
+
+
+def test_which_pattern_keeps_it_from_an_entry():
+    world = replace(a_world(TO_ALL), ignored={B: Ignored(["x"])})
+    told = said(world, "A:one")
+
+    assert told["B"].because == "entry B ignores it (pattern x)"
+    assert (told["B"].owner, told["B"].state) == (False, "none")
+    assert told["C"].because == "rule 1 syncs it here"
