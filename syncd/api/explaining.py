@@ -75,23 +75,29 @@ def _state(file: File, slot: Slot, world: World, under_way: bool) -> str:
 def _settled(file: File, slot: Slot, copy: Copy) -> str:
     if copy.doubt is Doubt.COMPARING:
         return "being compared"
+    if copy.doubt is Doubt.LET_GO:
+        return "deleted here only"
     if has(file.owners, slot):
-        return "uptodate" if file.holds_newest(slot) else "deleted here only"
+        return "uptodate"
     return "kept, no longer maintained" if copy.present else "none"
+
+
+_LET_GO = (
+    "it was deleted here, and entry {name} keeps deletions to itself (on_delete:"
+    " ignore); its next version comes here again"
+)
 
 
 def _because(file: File, slot: Slot, world: World, steps: Sequence[Step]) -> str:
     name = world.members[slot].name
     if (pattern := world.ignoring(file, slot)) is not None:
         return f"entry {name} ignores it (pattern {pattern})"
-    said = None
-    for step in steps:
-        if name in step.added:
-            said = f"rule {step.number} syncs it here"
-        elif name in step.removed:
-            said = f"rule {step.number} bans it here"
-    if said is not None:
-        return said
+    if file.copy(slot).doubt is Doubt.LET_GO:
+        return _LET_GO.format(name=name)
+    ruled = [step for step in steps if name in step.added or name in step.removed]
+    if ruled:
+        verb = "syncs" if name in ruled[-1].added else "bans"
+        return f"rule {ruled[-1].number} {verb} it here"
     if has(file.origin, slot):
         return "its newest version was made here"
     if any(step.matched is None for step in steps):

@@ -134,7 +134,8 @@ class Entry(Value):
     on_delete: OnDelete = Field(
         default=OnDelete.PROPAGATE,
         description="a deletion here is carried to the others (propagate), undone"
-        " from them (restore), or kept to this entry (ignore)",
+        " from them (restore), or kept to this entry until the file's next version"
+        " (ignore)",
     )
     on_unmatch: OnUnmatch = Field(
         default=OnUnmatch.KEEP,

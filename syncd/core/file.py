@@ -63,7 +63,10 @@ class Doubt(IntEnum):
     ASIDE = 2
     """It lost a conflict and is to be renamed out of the way."""
     LET_GO = 3
-    """It was deleted where deletions are to be ignored: do not bring it back."""
+    """It was deleted where deletions are to be ignored: not to be brought back.
+
+    The entry is no owner of that version any more; the next one it gets again.
+    """
     HELD = 4
     """A guard holds what should happen to it until a person says so."""
     DAMAGED = 5
@@ -179,6 +182,15 @@ class File(Struct, frozen=True, array_like=True, gc=False, kw_only=True):
             if copy.stamp is None or copy.doubt is not Doubt.NONE:
                 continue
             if copy.version == version:
+                result |= 1 << slot
+        return result
+
+    @property
+    def let_go(self) -> Mask:
+        """Return the entries that deleted this version for themselves only."""
+        result = 0
+        for slot, copy in self.copies.items():
+            if copy.doubt is Doubt.LET_GO:
                 result |= 1 << slot
         return result
 

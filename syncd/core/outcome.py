@@ -15,7 +15,7 @@ from syncd.core.change import (
     SetAside,
     Why,
 )
-from syncd.core.comparison import compare, learned, with_copy
+from syncd.core.comparison import compare, judged, learned, with_copy
 from syncd.core.file import ABSENT, Copy, Doubt, File, Slot, Trouble
 from syncd.core.reconcile import found, left_behind
 from syncd.core.version import Version
@@ -120,7 +120,10 @@ def _put(file: File, slot: Slot, what: Issued, result: Done, world: World) -> Fi
     copy = Copy(version=what.version, stamp=seen.stamp, mode=seen.mode, meta=what.meta)
     if not newest:
         copy = replace(copy, digest=result.digest, kind=order.kind, target=order.target)
+    let_go = file.copy(slot).doubt is Doubt.LET_GO
     file = with_copy(file, slot, copy)
+    if let_go:  # It was deleted while this was under way, and now is there again.
+        file = judged(file, world)
     return learned(file, result.digest, None, world) if newest else file
 
 

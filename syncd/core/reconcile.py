@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from syncd.core import damage
 from syncd.core.change import Found, Gone
-from syncd.core.comparison import aside, compare, learned, outdated, with_copy
+from syncd.core.comparison import aside, compare, judged, learned, outdated, with_copy
 from syncd.core.damage import Verdict
 from syncd.core.file import ABSENT, Base, Copy, Doubt, File, Kind, Seen, Slot, has
 from syncd.core.version import bumped
@@ -49,6 +49,8 @@ def found(
             change, digest=change.digest or old.digest, mime=change.mime or old.mime
         )
     file = compare(with_copy(file, slot, _candidate(file, slot, change)), world, change)
+    if copy.doubt is Doubt.LET_GO:
+        file = judged(file, world)
     if old is not None and moved and file.holds_newest(slot):
         file = _hinted(file, slot, old)
     return file
@@ -71,6 +73,7 @@ def gone(file: File, slot: Slot, change: Gone, world: World) -> File:
         left = with_copy(file, slot, ABSENT)
     elif policy is OnDelete.IGNORE:
         left = with_copy(file, slot, Copy(version=held, doubt=Doubt.LET_GO))
+        return judged(left_behind(left, slot, world, change.cause), world)
     else:
         return compare(_buried(file, slot, change.cause, world), world)
     return left_behind(left, slot, world, change.cause)
@@ -81,7 +84,7 @@ def dropped(file: File, slot: Slot, world: World) -> File:
     if slot not in file.copies:
         return file
     copies = {s: copy for s, copy in file.copies.items() if s != slot}
-    return left_behind(replace(file, copies=copies), slot, world)
+    return judged(left_behind(replace(file, copies=copies), slot, world), world)
 
 
 def left_behind(file: File, slot: Slot, world: World, cause: str = "") -> File:

@@ -66,20 +66,19 @@ class World(Struct, frozen=True):
     def judge(self, file: File, origin: Mask) -> Verdict:
         """Return what the rules say of the file, made on the entries of origin.
 
-        An entry never owns what it ignores.
+        An entry never owns what it ignores, nor a version that it let go.
         """
         verdict = self.rules.judge(_subject(file, origin), self.now)
+        but = file.let_go
         for slot, ignored in self.ignored.items():
             folder = file.kind is Kind.DIRECTORY
             concerned = has(verdict.owners | verdict.undecided, slot)
             if concerned and ignored.has(file.path, folder=folder):
-                others = ~(1 << slot)
-                verdict = replace(
-                    verdict,
-                    owners=verdict.owners & others,
-                    undecided=verdict.undecided & others,
-                )
-        return verdict
+                but |= 1 << slot
+        if not but:
+            return verdict
+        owners, undecided = verdict.owners & ~but, verdict.undecided & ~but
+        return replace(verdict, owners=owners, undecided=undecided)
 
     def ignoring(self, file: File, slot: Slot) -> str | None:
         """Return the pattern by which the entry leaves the file out, if it does."""

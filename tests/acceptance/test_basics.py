@@ -282,6 +282,31 @@ def test_ignored_names_stay_where_they_are():
         assert all(".tmp" not in file["filename"] for file in daemon.files())
 
 
+def test_a_deletion_that_stays_with_its_entry_leaves_nothing_pending():
+    """B keeps deletions to itself: it is no owner until the next version comes."""
+    settings = {"B": {"on_delete": "ignore"}}
+    with Daemon("A", "B", settings=settings) as daemon:
+        daemon.write("A", "file", b"one")
+        daemon.arrives("B", "file", b"one")
+        daemon.converged()
+
+        daemon.path("B", "file").unlink()
+
+        wait_for(lambda: daemon.file("file")["owners"] == ["A"])
+        file = daemon.file("file")
+        assert (file["uptodate"], file["state"]) == (["A"], "uptodate")
+        assert daemon.files(state="pending") == []
+        told = daemon.get(f"/files/{file['fid']}/explain")["entries"][1]
+        assert told["state"] == "deleted here only"
+        assert "on_delete: ignore" in told["because"]
+        daemon.restart()
+        assert daemon.read("B", "file") is None
+
+        daemon.write("A", "file", b"another")
+        daemon.arrives("B", "file", b"another")
+        wait_for(lambda: daemon.file("file")["uptodate"] == ["A", "B"])
+
+
 def test_fifos_and_sockets_are_left_alone(pair: Daemon):
     """What is neither file, folder nor link neither travels nor hinders."""
     os.mkfifo(pair.path("A", "pipe"))

@@ -8,7 +8,7 @@ from syncd.api.explaining import explained
 from syncd.api.rooms import CopySaid, FileState, FileView
 from syncd.core.file import Kind
 from syncd.core.ignoring import Ignored
-from syncd.core.world import World
+from syncd.core.world import Member, OnDelete, World
 from tests.core.story import TO_ALL, B, Story, a_world
 
 VIEW = FileView(
@@ -21,6 +21,9 @@ VIEW = FileView(
     mtime=0,
     state=FileState.UPTODATE,
 )
+
+
+IGNORING = Member("B", on_delete=OnDelete.IGNORE)
 
 
 def said(world: World, steps: str, **more: Any) -> dict[str, CopySaid]:
@@ -37,3 +40,13 @@ def test_which_pattern_keeps_it_from_an_entry():
     assert told["B"].because == "entry B ignores it (pattern x)"
     assert (told["B"].owner, told["B"].state) == (False, "none")
     assert told["C"].because == "rule 1 syncs it here"
+
+
+def test_who_let_a_version_go_is_told_apart_from_who_never_had_it():
+    told = said(a_world(TO_ALL, B=IGNORING), "A:one B! C! B-")
+
+    assert (told["B"].owner, told["B"].state) == (False, "deleted here only")
+    assert "on_delete: ignore" in told["B"].because
+    again = said(a_world(TO_ALL, B=IGNORING), "A:one B! C! B- A:two")
+    assert (again["B"].owner, again["B"].state) == (True, "pending")
+    assert again["B"].because == "rule 1 syncs it here"

@@ -8,7 +8,7 @@ from syncd.core.change import Amend, Done, Failed, Found, Gone, Inspect, Put, Wh
 from syncd.core.file import ABSENT, Copy, Doubt, File, Kind, Seen, Stamp
 from syncd.core.outcome import FIRST_PAUSE, LONGEST_PAUSE
 from syncd.core.work import Task
-from syncd.core.world import Member, OnUnmatch
+from syncd.core.world import Member, OnDelete, OnUnmatch
 from tests.core.story import NOW, TO_ALL, A, B, C, Story, Thing, a_world, digest
 
 WORLD = a_world(TO_ALL)
@@ -47,6 +47,21 @@ def test_a_copy_that_was_put_after_the_file_was_deleted_goes_again():
     story.file = outcome.done(story.file, B, what, result, WORLD)
 
     assert story.shown() == "- | A | B delete"
+
+
+def test_what_was_let_go_while_it_was_put_is_owned_when_it_lies_there():
+    world = a_world(TO_ALL, B=Member("B", on_delete=OnDelete.IGNORE))
+    story = Story(world, "A:one")
+    order = story.order(B)
+    assert order
+    what = outcome.issued(order, story.file)
+    story.tell("B:one B-")
+    assert story.file.owners == 0b101
+    result = story.do(B, order)
+    story.file = outcome.done(story.file, B, what, result, world)
+
+    assert story.file.owners == 0b111
+    assert story.settle().shown() == "one | ABC | -"
 
 
 def test_an_edit_of_a_copy_that_was_put_too_late_is_made_from_that():

@@ -12,9 +12,10 @@ from syncd.core.change import Found, Gone
 from syncd.core.file import ABSENT, Doubt, File, Kind, Seen, Stamp
 from syncd.core.version import Relation, relation
 from syncd.core.work import Task
-from syncd.core.world import Member, OnDelete
+from syncd.core.world import Member, OnDelete, World
 from tests.core.story import (
     NOW,
+    SLOTS,
     TO_ALL,
     A,
     B,
@@ -113,6 +114,40 @@ def test_a_copy_that_was_let_go_is_wanted_again_when_there_is_a_new_version():
 
     assert told(world, "A:one B! C! B- A:two") == "two | A | B put, C put"
     assert told(world, "A:one B! C! B- B:two") == "two | B | A put, C put"
+
+
+def owners_after(world: World, steps: str) -> str:
+    owners = Story(world, steps).file.owners
+    return "".join(name for name, slot in SLOTS.items() if owners >> slot & 1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "then"),
+    [
+        # Who let a version go is no owner of it, so that nothing is pending ...
+        ("A:one B! C! B-", "AC"),
+        ("A:one B! C! B- A~", "AC"),
+        # ... until the next version, or until it lies there again.
+        ("A:one B! C! B- A:two", "ABC"),
+        ("A:one B! C! B- B:two", "ABC"),
+        ("A:one B! C! B- B:one", "ABC"),
+        ("A:one B! C! B- A- A:one", "ABC"),
+        # Only a copy of the newest version is let go.
+        ("A:one B! C! A:two B-", "ABC"),
+    ],
+)
+def test_who_let_a_version_go_does_not_own_it(steps, then):
+    world = a_world(TO_ALL, B=Member("B", on_delete=OnDelete.IGNORE))
+
+    assert owners_after(world, steps) == then
+
+
+def test_who_let_it_go_owns_it_again_when_nothing_is_known_of_its_storage():
+    world = a_world(TO_ALL, B=Member("B", on_delete=OnDelete.IGNORE))
+    story = Story(world, "A:one B! C! B-")
+    story.file = reconcile.dropped(story.file, B, world)
+
+    assert story.shown() == "one | AC | B put"
 
 
 @pytest.mark.parametrize(

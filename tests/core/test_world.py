@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from syncd.core.file import File, Kind
+from syncd.core.file import Copy, Doubt, File, Kind
 from syncd.core.ignoring import Ignored
 from syncd.core.world import World
 from tests.core.story import NOW, TO_ALL, A, B, a_world, without
@@ -62,6 +62,14 @@ def test_an_entry_never_owns_what_it_ignores():
     assert world.judge(replace(FILE, path="x.png"), 1 << A).owners == 0b111
     assert world.judge(folder, 1 << A).owners == 0b101
     assert world.judge(replace(FILE, path="cache"), 1 << A).owners == 0b111
+
+
+def test_an_entry_does_not_own_a_version_that_it_let_go():
+    unsure = a_world(TO_ALL, {"match": {"mime": "image/*"}, "ban": ["B", "C"]})
+    let_go = replace(FILE, copies={B: Copy(doubt=Doubt.LET_GO)})
+
+    assert a_world(TO_ALL).judge(let_go, 1 << A).owners == 0b101
+    assert unsure.judge(let_go, 1 << A).undecided == 0b100
 
 
 def test_it_is_known_which_pattern_an_entry_ignores_a_file_by():
