@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from syncd.core import path as paths
 from syncd.core.change import Done, Failed, Put, SetAside
-from syncd.core.file import Doubt, Mask, slots
+from syncd.core.file import Doubt, File, Mask, slots
 from syncd.core.outcome import Issued
 from syncd.core.world import World
 from syncd.replication.batch import Ended, News, Touched
@@ -26,9 +26,9 @@ class Changed(Struct, frozen=True, gc=False):
 
     path: str
     action: str
-    """"created", "modified" or "deleted"."""
+    """"created", "modified", "deleted", or "adopted" where it was found equal."""
     entries: list[str]
-    """Where it was made."""
+    """Where that was."""
     size: int
     cause: str
 
@@ -132,14 +132,10 @@ def _changes(touched: Sequence[Touched], world: World) -> Iterator[Changed]:
         before, file = one.before, one.after
         if before is not None and before.version == file.version:
             continue
-        action = "modified"
-        if file.deleted:
-            action = "deleted"
-        elif before is None or before.deleted:
-            action = "created"
-        if (entries := names.get(file.origin)) is None:
-            made_by = slots(file.origin & world.slots)
-            entries = names[file.origin] = [world.members[s].name for s in made_by]
+        action, where = _what(before, file)
+        if (entries := names.get(where)) is None:
+            made_by = slots(where & world.slots)
+            entries = names[where] = [world.members[s].name for s in made_by]
         yield Changed(file.path, action, entries, file.size, file.cause)
 
 
@@ -152,6 +148,18 @@ def _spoiled(touched: Sequence[Touched], world: World) -> Iterator[Spoiled]:
             if slot in world.members:
                 remedy = copy.trouble.reason if copy.trouble else FETCHED
                 yield Spoiled(one.after.path, world.members[slot].name, remedy)
+
+
+def _what(before: File | None, file: File) -> tuple[str, Mask]:
+    """Return what became of a file, and on which entries."""
+    if file.deleted:
+        return "deleted", file.origin
+    if before is None or before.deleted:
+        return "created", file.origin
+    joined = file.origin & ~before.origin
+    if joined and before.origin and not before.origin & ~file.origin:
+        return "adopted", joined  # They have what was known: no content is new.
+    return "modified", file.origin
 
 
 def _say_results(end: Ended, world: World, say: Say) -> None:

@@ -1,6 +1,7 @@
 """Asking a running daemon, as programs do."""
 
 import base64
+import json
 import os
 import re
 import time
@@ -95,6 +96,23 @@ class Asking:
     def conflicts(self) -> list[dict[str, Any]]:
         """Return the conflicts the API lists."""
         found: list[dict[str, Any]] = self.get("/conflicts")["conflicts"]
+        return found
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return everything that was told on /events since it started."""
+        with self._http.stream("GET", f"{API}/events") as greeting:
+            words = (line.partition("id: ")[2] for line in greeting.iter_lines())
+            boot, _, last = next(filter(None, words)).rpartition("-")
+        found: list[tuple[str, dict[str, Any]]] = []
+        since = f"{API}/events?last_event_id={boot}-0"
+        with self._http.stream("GET", since) as stream:
+            lines = stream.iter_lines()
+            while len(found) < int(last):
+                kind, _, word = next(lines).partition(": ")
+                if kind == "event":
+                    event = word
+                elif kind == "data":
+                    found.append((event, json.loads(word)))
         return found
 
     def status(self) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def test_15_equal_trees_are_recognised(unstarted: Daemon):
     unstarted.start()
 
     assert len(unstarted.converged()) == 51
+    told = [facts["action"] for kind, facts in unstarted.events() if kind == "change"]
+    assert set(told) <= {"created", "adopted"}
     assert unstarted.transferred_bytes() == 0
     assert unstarted.conflicts() == []
 

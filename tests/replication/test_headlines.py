@@ -77,6 +77,18 @@ def test_changes(before, after, action):
     assert said(before, after) == [("change", expected)]
 
 
+def test_what_others_turn_out_to_have_is_adopted_not_modified():
+    both = replace(FILE, version={A: 1, B: 1}, origin=0b11)
+    elsewhere = replace(FILE, version={A: 1, B: 2}, origin=0b10)
+    ((_, told),) = said(FILE, both)
+
+    assert (told["action"], told["entries"]) == ("adopted", ["B"])
+    ((_, told),) = said(both, elsewhere)
+    assert (told["action"], told["entries"]) == ("modified", ["B"])
+    ((_, told),) = said(replace(FILE, origin=0), both)
+    assert (told["action"], told["entries"]) == ("modified", ["A", "B"])
+
+
 def test_a_touch_is_no_news():
     assert said(FILE, replace(FILE, meta=1)) == []
     assert said(FILE, FILE) == []
