@@ -5,6 +5,7 @@ from typing import Any
 
 from syncd.api.rooms import CopySaid, Explanation, FileView, RuleSaid
 from syncd.core.file import Copy, Doubt, File, Slot, has
+from syncd.core.path import readable
 from syncd.core.rules import Step
 from syncd.core.work import Task, task
 from syncd.core.world import World
@@ -32,7 +33,12 @@ def explained(
         _copy(file, slot, world, steps, (slot, file.id) in under_way)
         for slot in world.members
     ]
-    return Explanation(file=view, rules=matched, entries=copies)
+    return Explanation(
+        file=view,
+        rules=matched,
+        entries=copies,
+        moved_from=file.moved_from and readable(file.moved_from),
+    )
 
 
 def _copy(

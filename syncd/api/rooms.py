@@ -89,12 +89,14 @@ class CopySaid(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it is tried again; seconds since 1970."""
 
 
-class Explanation(Struct, frozen=True, kw_only=True):
+class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which rules put a file where, what is pending, and why."""
 
     file: FileView
     rules: list[RuleSaid]
     entries: list[CopySaid]
+    moved_from: str | None = None
+    """The name it had before, if its newest version was made by a move."""
 
 
 class Copied(Struct, frozen=True):

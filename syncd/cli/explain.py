@@ -52,6 +52,8 @@ def story(said: dict[str, Any]) -> Iterator[Text]:
     if file.get("conflict_of"):
         of = show.printable(file["conflict_of"])
         yield Text(f"kept from a conflict over {of}", style="yellow")
+    if said.get("moved_from"):
+        yield Text(f"moved here from {show.printable(said['moved_from'])}")
     yield Text(f"should be on {show.listed(file['owners'])}")
     yield Text()
     yield Text("Rules that match:" if said["rules"] else "No rule matches: it stays.")

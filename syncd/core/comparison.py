@@ -112,6 +112,7 @@ def crowned(
         copies=copies,
         changed_at=world.now,
         cause=change.cause if change is not None and mine else file.cause,
+        moved_from=None,
     )
     return judged(file, world)
 

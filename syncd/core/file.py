@@ -158,6 +158,8 @@ class File(Struct, frozen=True, array_like=True, gc=False, kw_only=True):
     """When the newest version became known; seconds since 1970."""
     cause: str = ""
     """Id of the change that the newest version came from."""
+    moved_from: str | None = None
+    """The path where the newest version lay before: it was made by a move."""
 
     def copy(self, slot: Slot) -> Copy:
         """Return the copy on an entry; ABSENT where nothing is known."""

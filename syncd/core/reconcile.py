@@ -53,6 +53,8 @@ def found(
         file = judged(file, world)
     if old is not None and moved and file.holds_newest(slot):
         file = _hinted(file, slot, old)
+        if file.origin == 1 << slot:  # Otherwise others had it here already.
+            file = replace(file, moved_from=old.path)
     return file
 
 
@@ -202,4 +204,5 @@ def _buried(file: File, slot: Slot, cause: str, world: World) -> File:
         judge_at=None,
         changed_at=world.now,
         cause=cause,
+        moved_from=None,
     )

@@ -26,21 +26,25 @@ class Changed(Struct, frozen=True, gc=False):
 
     path: str
     action: str
-    """"created", "modified", "deleted", or "adopted" where it was found equal."""
+    """"created", "modified", "deleted", "moved", or "adopted": found equal."""
     entries: list[str]
     """Where that was."""
     size: int
     cause: str
+    moved_from: str | None = None
 
     def shown(self) -> dict[str, Any]:
         """Return it as people are told."""
-        return {
+        facts = {
             **_named(self.path),
             "action": self.action,
             "entries": self.entries,
             "size": self.size,
             "cause": self.cause,
         }
+        if self.moved_from is not None:
+            facts["from"] = paths.readable(self.moved_from)
+        return facts
 
 
 class Transferred(Struct, frozen=True, gc=False):
@@ -136,7 +140,8 @@ def _changes(touched: Sequence[Touched], world: World) -> Iterator[Changed]:
         if (entries := names.get(where)) is None:
             made_by = slots(where & world.slots)
             entries = names[where] = [world.members[s].name for s in made_by]
-        yield Changed(file.path, action, entries, file.size, file.cause)
+        old = file.moved_from if action == "moved" else None
+        yield Changed(file.path, action, entries, file.size, file.cause, old)
 
 
 def _spoiled(touched: Sequence[Touched], world: World) -> Iterator[Spoiled]:
@@ -154,10 +159,13 @@ def _what(before: File | None, file: File) -> tuple[str, Mask]:
     """Return what became of a file, and on which entries."""
     if file.deleted:
         return "deleted", file.origin
-    if before is None or before.deleted:
+    was = None if before is None or before.deleted else before
+    if file.moved_from and (was is None or was.cause != file.cause):
+        return "moved", file.origin
+    if was is None:
         return "created", file.origin
-    joined = file.origin & ~before.origin
-    if joined and before.origin and not before.origin & ~file.origin:
+    joined = file.origin & ~was.origin
+    if joined and was.origin and not was.origin & ~file.origin:
         return "adopted", joined  # They have what was known: no content is new.
     return "modified", file.origin
 

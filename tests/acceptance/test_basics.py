@@ -160,6 +160,26 @@ def test_10_a_folder_moves_into_a_deep_one(pair: Daemon):
         assert moved == before_move[b"album/%d" % number]
 
 
+def test_a_move_is_told_as_one(pair: Daemon):
+    """Events and explain say where a moved file was before; the listing stays as is."""
+    pair.write("A", "old", b"content")
+    pair.converged()
+
+    pair.path("A", "old").rename(pair.path("A", "new"))
+
+    pair.arrives("B", "new", b"content")
+    pair.converged()
+    told = {
+        (facts["filename"], facts["action"], facts.get("from"))
+        for kind, facts in pair.events()
+        if kind == "change"
+    }
+    assert {("new", "moved", "old"), ("old", "deleted", None)} <= told
+    file = pair.file("new")
+    assert "moved_from" not in file
+    assert pair.get(f"/files/{file['fid']}/explain")["moved_from"] == "old"
+
+
 def test_11_moved_in_is_made_and_moved_out_is_deleted(pair: Daemon):
     """Crossing the root's border is a creation, or a deletion."""
     outside = pair.home / "outside"

@@ -50,3 +50,9 @@ def test_who_let_a_version_go_is_told_apart_from_who_never_had_it():
     again = said(a_world(TO_ALL, B=IGNORING), "A:one B! C! B- A:two")
     assert (again["B"].owner, again["B"].state) == (True, "pending")
     assert again["B"].because == "rule 1 syncs it here"
+
+
+def test_what_was_moved_tells_from_where():
+    file = replace(Story(a_world(TO_ALL), "A:one").file, moved_from="old\U0010feff")
+
+    assert explained(file, VIEW, a_world(), [], set()).moved_from == r"old\xff"

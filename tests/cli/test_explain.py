@@ -67,6 +67,12 @@ def test_the_story(daemon: Canned, run: Run):
     assert lines[-1].startswith("  3 attempts, next at 2023-11-1")
 
 
+def test_where_it_was_before(daemon: Canned, run: Run):
+    daemon.say(f"GET /files/{paths.fid('a')}/explain", SAID | {"moved_from": "old\n"})
+
+    assert r"moved here from old\n" in run("explain", "a").out.splitlines()
+
+
 def test_json_is_the_daemons_own(daemon: Canned, run: Run):
     text = canned(daemon, "docs/a.txt")
 

@@ -240,6 +240,29 @@ def test_a_move_is_a_new_file_that_the_others_rename_and_a_deletion():
     assert new.digest == story.file.digest
 
 
+def test_what_was_moved_knows_where_it_was_until_its_next_version():
+    story = Story(WORLD, "A:one B!")
+    tale = Story(WORLD, path="y")
+    tale.file, old = moved(story, tale.file)
+    tale.disk[A] = story.disk[A]
+
+    assert (tale.file.moved_from, old.moved_from) == ("x", None)
+    assert tale.tell("A~").file.moved_from == "x"  # A touch is no version.
+    assert tale.tell("A:two").file.moved_from is None
+    story.file, back = moved(tale, old)
+    assert (story.file.moved_from, back.moved_from) == ("y", None)
+    gone = reconcile.gone(story.file, A, Gone("x"), WORLD)
+    assert (gone.deleted, gone.moved_from) == (True, None)
+
+
+def test_what_others_had_here_already_was_not_moved():
+    there = Story(WORLD, "C:one", path="y")
+    new, _ = moved(Story(WORLD, "A:one B!"), there.file)
+
+    assert new.holds_newest(A)
+    assert new.moved_from is None
+
+
 def test_a_move_takes_along_what_reading_the_content_told():
     story = Story(WORLD, "A:one B!")
     story.file = replace(story.file, mime="image/png")

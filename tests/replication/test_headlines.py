@@ -89,6 +89,22 @@ def test_what_others_turn_out_to_have_is_adopted_not_modified():
     assert (told["action"], told["entries"]) == ("modified", ["A", "B"])
 
 
+def test_a_move_tells_where_from():
+    odd = paths.from_bytes(b"\xff")
+    moved = replace(FILE, moved_from=odd, cause="a move", version={A: 9})
+    again = replace(moved, version={A: 2}, cause="another move")
+    bumped = replace(moved, version={A: 2})
+
+    for before, after in ((None, moved), (GONE, moved), (FILE, moved), (moved, again)):
+        ((_, told),) = said(before, after)
+        assert (told["action"], told["from"]) == ("moved", r"\xff")
+        assert told["entries"] == ["A"]
+    ((_, told),) = said(moved, bumped)
+    assert (told["action"], "from" in told) == ("modified", False)
+    ((_, told),) = said(moved, replace(bumped, deleted=True))
+    assert told["action"] == "deleted"
+
+
 def test_a_touch_is_no_news():
     assert said(FILE, replace(FILE, meta=1)) == []
     assert said(FILE, FILE) == []
