@@ -133,7 +133,8 @@ def _candidate(file: File, slot: Slot, change: Found) -> Copy:
     """Return what was found as a copy whose meaning is not yet decided."""
     seen, copy = change.seen, file.copy(slot)
     base = copy.base
-    if base is None and copy.stamp is not None:
+    # What is itself still compared is nothing that others could have, or replace.
+    if base is None and copy.stamp is not None and copy.doubt is Doubt.NONE:
         known = file.digest if file.holds_newest(slot) else copy.digest
         base = Base(version=copy.version, size=copy.stamp.size, digest=known)
     held = base.version if base else copy.version

@@ -82,6 +82,8 @@ class Story:
         self.file = reconcile.blank(path)
         self.disk: dict[Slot, Thing] = {}
         self.aside: dict[str, File] = {}
+        self.kept: list[str] = []
+        """The contents of what was set aside."""
         self._eager = eager
         self._clock = count(1)
         self.tell(steps)
@@ -152,6 +154,7 @@ class Story:
             case SetAside():
                 del self.disk[slot]
                 assert here
+                self.kept.append(here.content)
                 return Done(order.id, here.seen(order.to))
             case Amend():
                 assert here

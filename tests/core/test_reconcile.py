@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from syncd.core import comparison, reconcile
-from syncd.core.change import Found, Gone
+from syncd.core.change import Found, Gone, Inspect
 from syncd.core.file import ABSENT, Doubt, File, Kind, Seen, Stamp
 from syncd.core.version import Relation, relation
 from syncd.core.work import Task
@@ -25,6 +25,7 @@ from tests.core.story import (
     a_world,
     digest,
     told,
+    without,
 )
 
 WORLD = a_world(TO_ALL)
@@ -569,6 +570,22 @@ def test_nothing_that_was_written_without_knowing_the_other_is_lost(slots, eager
     if eager:
         assert set(last.values()) <= kept
     assert len(story.aside) == len(last) - 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["touch", "carry_out"]), st.sampled_from([A, B]))
+    )
+)
+@example([("carry_out", B), ("touch", B)])
+def test_what_is_touched_while_it_is_compared_is_not_lost(steps):
+    story = Story(without(WORLD, C), "A:one B:two", eager=False)
+    for what, slot in steps:
+        if what == "touch" or isinstance(story.order(slot), Inspect):
+            getattr(story, what)(slot)
+    story.settle()
+
+    assert {story.newest(), *story.kept} == {"one", "two"}
 
 
 def test_a_loser_that_becomes_a_folder_is_remembered_as_one():
