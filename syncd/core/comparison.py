@@ -18,11 +18,12 @@ def compare(file: File, world: World, change: Found | None = None) -> File:
     """Return the file with every comparison decided that can be decided.
 
     ``change`` tells the MIME type and cause of what was found last, if it wins.
+    What waits for a person is looked at again: a side may have been changed.
     """
     while True:
         before = file
         for slot, copy in before.copies.items():
-            if copy.doubt is Doubt.COMPARING:
+            if copy.doubt is Doubt.COMPARING or _is_disputed(copy, slot, world):
                 file = _compare_one(file, slot, world, change)
         if file is before:
             return file
@@ -141,6 +142,11 @@ def aside(file: File, slot: Slot, copy: Copy, world: World) -> Copy:
     return replace(copy, doubt=Doubt.ASIDE, aside=name, base=None, trouble=None)
 
 
+def _is_disputed(copy: Copy, slot: Slot, world: World) -> bool:
+    """Tell whether it waits for a person, on an entry that is configured."""
+    return copy.doubt is Doubt.DISPUTED and slot in world.members
+
+
 def _compare_one(file: File, slot: Slot, world: World, change: Found | None) -> File:
     copy = file.copies[slot]
     if not file.version:
@@ -163,10 +169,12 @@ def _decided(file: File, slot: Slot, world: World, change: Found | None) -> File
         return file
     # Unknown now means: nobody who could be asked has the newest version.
     if same:
-        return judged(_adopted(file, slot, following), world)
+        return judged(adopted(file, slot, following), world)
     if following or file.deleted or not _others(file, slot):
         return crowned(file, slot, world, change)
-    return _conflicting(file, slot, world, change)
+    if _others(file, slot) & world.slots and conflict.is_for_people(file, slot, world):
+        return _disputed(file, slot)
+    return set_apart(file, slot, world, change)
 
 
 def _is_touched(file: File, slot: Slot, copy: Copy) -> bool | None:
@@ -188,8 +196,11 @@ def _others(file: File, slot: Slot) -> Mask:
     return file.holders & ~(1 << slot)
 
 
-def _adopted(file: File, slot: Slot, following: bool) -> File:
-    """The copy has the newest content: no transfer, no conflict; times may differ."""
+def adopted(file: File, slot: Slot, following: bool) -> File:
+    """Return the file with the entry's copy, of the same content, as up to date.
+
+    There is no transfer and no conflict; only times and mode may differ.
+    """
     copy = file.copies[slot]
     assert copy.stamp is not None
     if following:
@@ -197,7 +208,7 @@ def _adopted(file: File, slot: Slot, following: bool) -> File:
     else:
         version = merged(file.version, copy.version)
         file = replace(file, origin=file.origin | 1 << slot)
-    file = _with_version(file, version)
+    file = with_version(file, version)
     theirs = (copy.stamp.mtime_ns, copy.mode)
     ours = (file.mtime_ns, file.mode)
     if file.kind is Kind.DIRECTORY:
@@ -216,8 +227,8 @@ def _adopted(file: File, slot: Slot, following: bool) -> File:
     return with_copy(file, slot, kept)
 
 
-def _with_version(file: File, version: Version) -> File:
-    """Give the newest version, and every copy of it, another number."""
+def with_version(file: File, version: Version) -> File:
+    """Return the file with another number for its newest version and copies of it."""
     if version == file.version:
         return file
     copies = {
@@ -231,13 +242,23 @@ def _still_blocked(copy: Copy) -> Trouble | None:
     return copy.trouble if copy.trouble and copy.trouble.blocked else None
 
 
-def _conflicting(file: File, slot: Slot, world: World, change: Found | None) -> File:
-    """Two contents, neither made from the other: one wins, the other goes aside."""
+def _disputed(file: File, slot: Slot) -> File:
+    copy = file.copies[slot]
+    if copy.doubt is Doubt.DISPUTED:
+        return file
+    return with_copy(file, slot, replace(copy, doubt=Doubt.DISPUTED))
+
+
+def set_apart(file: File, slot: Slot, world: World, change: Found | None) -> File:
+    """Return the file after a conflict: one content wins, the other goes aside.
+
+    The contents are that of the entry and the newest, neither made from the other.
+    """
     rivals = _others(file, slot) & world.slots
     version = merged(file.version, file.copies[slot].version)
     if rivals and not conflict.candidate_wins(file, slot, world):
         copy = file.copies[slot]
-        file = _with_version(file, bumped(version, _first(file.origin, slot)))
+        file = with_version(file, bumped(version, _first(file.origin, slot)))
         return with_copy(file, slot, aside(file, slot, copy, world))
     keeper = _keeper(file, slot, world)
     kept = outdated(file, keeper, file.copies[keeper])

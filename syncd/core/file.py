@@ -71,6 +71,8 @@ class Doubt(IntEnum):
     """A guard holds what should happen to it until a person says so."""
     DAMAGED = 5
     """Its content is not what was written there, and not what anybody else wrote."""
+    DISPUTED = 6
+    """Neither it nor the newest version was made from the other: a person decides."""
 
 
 class Trouble(Struct, frozen=True, array_like=True, gc=False):
@@ -193,6 +195,18 @@ class File(Struct, frozen=True, array_like=True, gc=False, kw_only=True):
         result = 0
         for slot, copy in self.copies.items():
             if copy.doubt is Doubt.LET_GO:
+                result |= 1 << slot
+        return result
+
+    @property
+    def disputed(self) -> Mask:
+        """Return the entries whose contents wait for a person beside the newest one.
+
+        As long as there are any, nothing of the file is copied or deleted.
+        """
+        result = 0
+        for slot, copy in self.copies.items():
+            if copy.doubt is Doubt.DISPUTED:
                 result |= 1 << slot
         return result
 

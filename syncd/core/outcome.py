@@ -133,7 +133,7 @@ def _inspected(
     copy = file.copy(slot)
     if copy.stamp != order.stamp:
         return file
-    if copy.doubt is Doubt.COMPARING:
+    if copy.doubt in (Doubt.COMPARING, Doubt.DISPUTED):
         copy = replace(copy, digest=result.digest or copy.digest, trouble=None)
         return compare(with_copy(file, slot, copy), world)
     if copy.trouble is not None:

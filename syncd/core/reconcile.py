@@ -16,6 +16,7 @@ from syncd.core.file import ABSENT, Base, Copy, Doubt, File, Kind, Seen, Slot, h
 from syncd.core.version import bumped
 from syncd.core.world import OnDelete, World
 
+_UNDECIDED = frozenset({Doubt.COMPARING, Doubt.DISPUTED})
 _UNLIKE_NEWEST = frozenset({Doubt.ASIDE, Doubt.DAMAGED})
 
 
@@ -33,12 +34,8 @@ def found(
     before the Gone of that path.
     """
     seen, copy = change.seen, file.copy(slot)
-    verdict = damage.verdict(file, slot, change, world)
-    if verdict is Verdict.DAMAGED:
-        return with_copy(file, slot, damage.marked(file, slot, change, world))
-    if verdict is Verdict.ROLLED_BACK:
-        back = _candidate(file, slot, change)
-        return with_copy(file, slot, aside(file, slot, back, world))
+    if (spoiled := _spoiled(file, slot, change, world)) is not None:
+        return with_copy(file, slot, spoiled)
     if _is_known(file, copy, seen):
         return _learn(file, slot, change, world)
     if copy.doubt is Doubt.ASIDE:
@@ -56,6 +53,16 @@ def found(
         if file.origin == 1 << slot:  # Otherwise others had it here already.
             file = replace(file, moved_from=old.path)
     return file
+
+
+def _spoiled(file: File, slot: Slot, change: Found, world: World) -> Copy | None:
+    """Return the copy as the system's going down has left it; None: it has not."""
+    verdict = damage.verdict(file, slot, change, world)
+    if verdict is Verdict.DAMAGED:
+        return damage.marked(file, slot, change, world)
+    if verdict is Verdict.ROLLED_BACK:
+        return aside(file, slot, _candidate(file, slot, change), world)
+    return None
 
 
 def gone(file: File, slot: Slot, change: Gone, world: World) -> File:
@@ -95,7 +102,7 @@ def left_behind(file: File, slot: Slot, world: World, cause: str = "") -> File:
     Where that was the last of the newest version, nobody could ever be given it:
     what else is left becomes the newest, and where nothing is, the file is gone.
     """
-    if file.deleted or file.holders:
+    if file.deleted or file.holders or file.disputed & world.slots:
         return compare(file, world)
     if not any(copy.present for copy in file.copies.values()):
         return _buried(file, slot, cause, world)
@@ -120,7 +127,8 @@ def _is_known(file: File, copy: Copy, seen: Seen) -> bool:
 def _learn(file: File, slot: Slot, change: Found, world: World) -> File:
     """Take digest and MIME from a report that tells nothing else new."""
     copy = file.copy(slot)
-    if copy.doubt is Doubt.COMPARING and change.digest and not copy.digest:
+    undecided = copy.doubt in _UNDECIDED
+    if undecided and change.digest and not copy.digest:
         return compare(
             with_copy(file, slot, replace(copy, digest=change.digest)), world, change
         )
@@ -134,7 +142,7 @@ def _candidate(file: File, slot: Slot, change: Found) -> Copy:
     seen, copy = change.seen, file.copy(slot)
     base = copy.base
     # What is itself still compared is nothing that others could have, or replace.
-    if base is None and copy.stamp is not None and copy.doubt is Doubt.NONE:
+    if base is None and copy.stamp is not None and copy.doubt not in _UNDECIDED:
         known = file.digest if file.holds_newest(slot) else copy.digest
         base = Base(version=copy.version, size=copy.stamp.size, digest=known)
     held = base.version if base else copy.version

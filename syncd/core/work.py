@@ -40,7 +40,7 @@ def task(file: File, slot: Slot, world: World) -> Task | None:
         return Task.SET_ASIDE
     if needs_digest(file, slot) or needs_mime(file, slot):
         return Task.INSPECT
-    if copy.doubt not in _WORKED_WITH:
+    if copy.doubt not in _WORKED_WITH or file.disputed & world.slots:
         return None
     if file.deleted or not has(file.owners, slot):
         return Task.DELETE if _is_to_go(file, slot, copy, world) else None
@@ -91,10 +91,12 @@ def needs_digest(file: File, slot: Slot) -> bool:
     copy = file.copy(slot)
     if copy.doubt is Doubt.COMPARING:
         return copy.digest is None
+    if copy.doubt is Doubt.DISPUTED:
+        return copy.digest is None and _may_be_same(file, copy)
     if file.digest is not None or file.kind is not Kind.FILE:
         return False
     return file.holds_newest(slot) and any(
-        other.doubt is Doubt.COMPARING and _size(other) == file.size
+        other.doubt in (Doubt.COMPARING, Doubt.DISPUTED) and _may_be_same(file, other)
         for other in file.copies.values()
     )
 
@@ -104,8 +106,11 @@ def needs_mime(file: File, slot: Slot) -> bool:
     return file.mime_wanted and not file.deleted and file.holds_newest(slot)
 
 
-def _size(copy: Copy) -> int:
-    return copy.stamp.size if copy.stamp else -1
+def _may_be_same(file: File, copy: Copy) -> bool:
+    """Tell whether only digests can tell the copy's content from the newest."""
+    if copy.stamp is None or copy.stamp.size != file.size:
+        return False
+    return file.kind is copy.kind is Kind.FILE
 
 
 def _is_to_go(file: File, slot: Slot, copy: Copy, world: World) -> bool:
@@ -174,7 +179,8 @@ def _simple(todo: Task, file: File, slot: Slot, number: int, up: Mask) -> Order 
     if todo is Task.SET_ASIDE:
         assert copy.aside is not None
         return SetAside(number, file.path, copy.stamp, copy.aside, file.cause)
-    if copy.doubt is not Doubt.COMPARING and _first_holder(file, up) != slot:
+    undecided = copy.doubt in (Doubt.COMPARING, Doubt.DISPUTED)
+    if not undecided and _first_holder(file, up) != slot:
         return None
     return Inspect(
         number,

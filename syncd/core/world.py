@@ -37,6 +37,8 @@ class Member(Struct, frozen=True):
     """The larger content wins a conflict."""
     ignore: tuple[str, ...] = ()
     """What the entry leaves out, in the grammar of .gitignore."""
+    manual: bool = False
+    """A person decides a conflict of what was made here."""
 
 
 class World(Struct, frozen=True):

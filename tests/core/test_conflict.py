@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from syncd.core import path as paths
-from syncd.core.conflict import SKEW, candidate_wins, name
-from syncd.core.file import Copy, File, Kind, Stamp
+from syncd.core.conflict import SKEW, candidate_wins, is_for_people, name
+from syncd.core.file import Copy, Doubt, File, Kind, Stamp
 from syncd.core.world import Member
-from tests.core.story import NOW, A, B, a_world
+from tests.core.story import NOW, A, B, C, a_world
 
 SECOND = 1_000_000_000
 TODAY = int(NOW) * SECOND
@@ -124,6 +124,39 @@ LARGER, SMALLER = {"size": 9, "mtime": OLD}, {"size": 5, "mtime": NEW}
 )
 def test_what_entries_wish(members, candidate, newest, expected):
     assert wins(candidate, newest, **members) is expected
+
+
+MANUAL = {"A": Member("A", manual=True)}
+
+
+@pytest.mark.parametrize(
+    ("copy", "members", "expected"),
+    [
+        # Both sides are asked, and nobody else ...
+        ({}, MANUAL, True),
+        ({}, {"B": Member("B", manual=True)}, True),
+        ({}, {"C": Member("C", manual=True)}, False),
+        ({}, {}, False),
+        # ... until it waits: then everyone who has something there is.
+        ({"doubt": Doubt.DISPUTED}, {"C": Member("C", manual=True)}, True),
+        ({"doubt": Doubt.DISPUTED}, {}, False),
+        # What lies in a folder cannot wait.
+        ({"kind": Kind.DIRECTORY}, MANUAL, False),
+        ({"kind": Kind.LINK}, MANUAL, True),
+    ],
+)
+def test_who_leaves_it_to_people(copy, members, expected):
+    there = Copy(stamp=Stamp(5, NEW), kind=Kind.FILE)
+    file = File(
+        id=1,
+        path="x",
+        size=6,
+        version={A: 1},
+        origin=1 << A,
+        copies={B: replace(there, **copy), C: there},
+    )
+
+    assert is_for_people(file, B, a_world(**members)) is expected
 
 
 def test_entries_that_are_not_configured_wish_nothing():

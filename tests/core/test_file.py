@@ -78,3 +78,15 @@ def test_nothing_is_known_of_an_entry_that_never_spoke():
     assert file.copy(5) is ABSENT
     assert not file.copy(5).present
     assert not file.holds_newest(5)
+
+
+def test_who_let_it_go_and_who_disputes_it():
+    copies = {
+        0: Copy(version=NEW, stamp=STAMP),
+        2: Copy(version=NEW, doubt=Doubt.LET_GO),
+        3: Copy(version=OLD, stamp=STAMP, doubt=Doubt.DISPUTED),
+        5: Copy(version=OLD, stamp=STAMP, doubt=Doubt.DISPUTED),
+    }
+    file = File(id=1, path="x", version=NEW, copies=copies)
+
+    assert (file.let_go, file.disputed, file.holders) == (0b100, 0b101000, 0b1)

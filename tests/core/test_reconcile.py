@@ -30,6 +30,12 @@ from tests.core.story import (
 
 WORLD = a_world(TO_ALL)
 NO_RULES = a_world()
+MANUAL = a_world(
+    TO_ALL,
+    A=Member("A", manual=True),
+    B=Member("B", manual=True),
+    C=Member("C", manual=True),
+)
 
 # Tables -----------------------------------------------------------------------
 # Each row: what happens; then newest content | who is up to date | what is left.
@@ -421,6 +427,9 @@ WORLDS = st.sampled_from(
             A=Member("A", on_delete=OnDelete.RESTORE, larger=True),
             B=Member("B", on_delete=OnDelete.IGNORE, prefer=("C", "B")),
         ),
+        MANUAL,
+        a_world(TO_ALL, B=Member("B", manual=True, on_delete=OnDelete.RESTORE)),
+        a_world({"ban": ["C"]}, C=Member("C", manual=True, on_delete=OnDelete.IGNORE)),
     ]
 )
 
@@ -473,10 +482,10 @@ def test_every_version_is_newer_than_the_one_before(steps, world, eager):
     play(Story(world, eager=eager), steps, newer)
 
 
-@given(STORIES, st.booleans())
-def test_a_tombstone_never_beats_a_file_that_was_changed(steps, eager):
+@given(STORIES, st.sampled_from([WORLD, MANUAL]), st.booleans())
+def test_a_tombstone_never_beats_a_file_that_was_changed(steps, world, eager):
     """Whatever is written last somewhere is not deleted by what others do."""
-    story = play(Story(WORLD, eager=eager), steps)
+    story = play(Story(world, eager=eager), steps)
     story.write(B, "last words")
     for slot in (A, C):
         story.delete(slot)
@@ -488,10 +497,11 @@ def test_a_tombstone_never_beats_a_file_that_was_changed(steps, eager):
 
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=8),
+    st.sampled_from([WORLD, MANUAL]),
     st.booleans(),
 )
-def test_equal_contents_are_never_a_conflict(steps, eager):
-    story = Story(WORLD, eager=eager)
+def test_equal_contents_are_never_a_conflict(steps, world, eager):
+    story = Story(world, eager=eager)
     for slot, work in steps:
         story.write(slot, "same")
         if work and story.order(slot) is not None:
@@ -530,10 +540,11 @@ def test_work_comes_to_an_end_and_then_all_agree(steps, world, eager):
     story = play(Story(world, eager=eager), steps).settle()
     file = story.file
 
-    assert all(
-        copy.doubt in (Doubt.NONE, Doubt.LET_GO) for copy in file.copies.values()
-    )
+    settled = (Doubt.NONE, Doubt.LET_GO, Doubt.DISPUTED)
+    assert all(copy.doubt in settled for copy in file.copies.values())
     for slot in (A, B, C):
+        if file.disputed:
+            continue  # Nothing of it goes anywhere.
         if file.owners >> slot & 1 and file.copy(slot).doubt is Doubt.NONE:
             assert file.holds_newest(slot) or not file.version
     if not file.deleted:

@@ -31,6 +31,8 @@ FILE = File(
     cause="because",
 )
 GONE = replace(FILE, deleted=True)
+SIDE = Copy(version={B: 2}, stamp=Stamp(size=9), doubt=Doubt.DISPUTED, kind=Kind.FILE)
+DISPUTED = replace(FILE, copies={**FILE.copies, C: SIDE})
 
 
 def with_b(copy: Copy, file: File = FILE) -> File:
@@ -50,6 +52,19 @@ def with_b(copy: Copy, file: File = FILE) -> File:
         (with_b(replace(STALE, doubt=Doubt.COMPARING, digest=DIGEST)), None),
         (with_b(Copy(version=NEW, doubt=Doubt.LET_GO)), None),
         (with_b(replace(STALE, doubt=Doubt.HELD)), None),
+        # A person decides: until then nothing but reading is done.
+        (with_b(Copy(), DISPUTED), None),
+        (with_b(STALE, DISPUTED), None),
+        (with_b(replace(HELD, meta=-1), DISPUTED), None),
+        (
+            with_b(replace(STALE, doubt=Doubt.ASIDE, aside="y"), DISPUTED),
+            Task.SET_ASIDE,
+        ),
+        (with_b(SIDE), None),
+        (with_b(replace(SIDE, stamp=STAMP)), Task.INSPECT),
+        (with_b(replace(SIDE, stamp=STAMP, digest=DIGEST)), None),
+        (with_b(replace(SIDE, stamp=STAMP, kind=Kind.LINK)), None),
+        (with_b(HELD, replace(DISPUTED, mime_wanted=True)), Task.INSPECT),
         # Not an owner.
         (replace(FILE, owners=0b101), None),
         (with_b(STALE, replace(FILE, owners=0b101)), None),
