@@ -304,5 +304,6 @@ def _member(name: str, one: config.Entry) -> Member:
         on_unmatch=one.on_unmatch,
         prefer=one.conflict.prefer,
         larger=one.conflict.larger,
+        manual=one.conflict.manual,
         ignore=one.ignore,
     )

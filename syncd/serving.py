@@ -41,6 +41,7 @@ def server(
     }
     rooms = Rooms(
         files=desk.Files(store, referee, sockets),
+        conflicts=desk.Conflicts(store, referee),
         entries=desk.Entries(views, supervisor, referee),
         rulebook=desk.Rules(rulebook, store, referee),
         news=news,

@@ -1,10 +1,10 @@
-"""The rooms below as the API wants them: records become views, names become slots."""
+"""The rooms below as the API wants them: handlers ask here, by names and ids."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from syncd.api import views
 from syncd.api.explaining import explained
 from syncd.api.rooms import (
     ConflictView,
@@ -12,7 +12,6 @@ from syncd.api.rooms import (
     EntryDetails,
     EntryView,
     Explanation,
-    FileState,
     FileView,
     InFlight,
     Located,
@@ -28,6 +27,9 @@ from syncd.replication.survey import survey
 from syncd.store import files
 from syncd.store.database import Store
 from syncd.supervisor.supervisor import Supervisor
+
+BOTH = "both"
+"""The word for keeping every side of a conflict; no entry is meant by it."""
 
 
 class Files:
@@ -73,7 +75,7 @@ class Files:
     async def conflicts(
         self, *, offset: int, limit: int
     ) -> tuple[int, list[ConflictView]]:
-        """Return how many contents were kept from conflicts, and some of them."""
+        """Return how many conflicts there are in all, and some of them."""
         page = await self._store.read(
             files.page,
             offset=offset,
@@ -81,7 +83,8 @@ class Files:
             where="conflict",
             total=self._referee.tally.conflicts,
         )
-        return page.total, [self._conflict(file) for file in page.files]
+        world = self._referee.world
+        return page.total, [views.conflict(file, world) for file in page.files]
 
     async def explain(self, fid: str) -> Explanation:
         """Return why a file is where it is; raise NotFound."""
@@ -128,49 +131,27 @@ class Files:
         except KeyError:
             raise BadRequest(f"owner: entry {owner} not found") from None
 
-    def _names(self, of: Mask) -> list[str]:
-        members = self._referee.world.members
-        return [member.name for slot, member in members.items() if of >> slot & 1]
-
     def _view(self, file: File) -> FileView:
-        return FileView(
-            fid=paths.fid(file.path),
-            filename=paths.readable(file.path),
-            filename_base64=_base64(file.path),
-            size=file.size,
-            owners=self._names(file.owners),
-            uptodate=self._names(file.uptodate),
-            mimetype=file.mime,
-            kind=file.kind,
-            mtime=file.mtime_ns / 1e9,
-            digest=file.digest.hex() if file.digest else None,
-            state=self._state(file),
-            conflict_of=file.conflict_of and paths.readable(file.conflict_of),
-        )
+        return views.file(file, self._referee.world)
 
-    def _state(self, file: File) -> FileState:
-        owners = file.owners & self._referee.world.slots
-        if any(c.trouble and c.trouble.blocked for c in file.copies.values()):
-            return FileState.BLOCKED
-        if file.uptodate != owners:
-            return FileState.PENDING
-        if file.conflict_of is not None:
-            return FileState.CONFLICT
-        return FileState.UPTODATE
 
-    def _conflict(self, file: File) -> ConflictView:
-        of = file.conflict_of or ""
-        return ConflictView(
-            fid=paths.fid(file.path),
-            filename=paths.readable(file.path),
-            filename_base64=_base64(file.path),
-            conflict_of=paths.readable(of),
-            conflict_of_fid=paths.fid(of),
-            size=file.size,
-            mtime=file.mtime_ns / 1e9,
-            owners=self._names(file.owners),
-            uptodate=self._names(file.uptodate),
-        )
+class Conflicts:
+    """Takes a person's decisions."""
+
+    def __init__(self, store: Store, referee: Referee) -> None:
+        self._store = store
+        self._referee = referee
+
+    async def resolve(self, fid: str, keep: str) -> None:
+        """Keep what that entry holds, or ``both``; raise NotFound or Conflict.
+
+        Raise BadRequest if no entry is called so.
+        """
+        file = await self._store.read(files.by_fid, fid)
+        try:
+            await self._referee.decide(file.path, None if keep == BOTH else keep)
+        except KeyError:
+            raise BadRequest(f"keep: entry {keep} not found") from None
 
 
 class Entries:
@@ -292,9 +273,3 @@ class Rules:
     async def plan(self, document: Any) -> Any:
         """Return what the rules would do; raise BadRequest with every fault."""
         return await survey(self._store, self._referee.world, document)
-
-
-def _base64(path: str) -> str | None:
-    if paths.is_plain(path):
-        return None
-    return base64.b64encode(paths.to_bytes(path)).decode()

@@ -75,17 +75,25 @@ def _state(file: File, slot: Slot, world: World, under_way: bool) -> str:
     todo = task(file, slot, world)
     if todo is not None:
         return "transferring" if under_way and todo is Task.PUT else _DOING[todo]
-    return _settled(file, slot, copy)
+    return _settled(file, slot, copy, world)
 
 
-def _settled(file: File, slot: Slot, copy: Copy) -> str:
+def _settled(file: File, slot: Slot, copy: Copy, world: World) -> str:
     if copy.doubt is Doubt.COMPARING:
         return "being compared"
     if copy.doubt is Doubt.LET_GO:
         return "deleted here only"
+    if file.disputed & world.slots:
+        return _in_dispute(file, slot, copy)
     if has(file.owners, slot):
         return "uptodate"
     return "kept, no longer maintained" if copy.present else "none"
+
+
+def _in_dispute(file: File, slot: Slot, copy: Copy) -> str:
+    if copy.doubt is Doubt.DISPUTED or file.holds_newest(slot):
+        return "disputed: a person has to choose"
+    return "waits for a decision" if has(file.owners, slot) else "none"
 
 
 _LET_GO = (

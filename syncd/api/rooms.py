@@ -48,14 +48,37 @@ class FileView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Name of the file that this one was kept from."""
 
 
+class ConflictState(StrEnum):
+    """What became of a conflict."""
+
+    KEPT = "kept"
+    DISPUTED = "disputed"
+
+
+class SideView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one entry holds of a file that waits for a decision."""
+
+    entry: str
+    kind: Kind
+    size: int
+    mtime: float
+    digest: str | None = None
+    """BLAKE3 of the content, where somebody has read it."""
+
+
 class ConflictView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A content that lost a conflict and is kept beside the file that won."""
+    """A conflict: a content kept beside the file that won, or a file in dispute."""
 
     fid: str
     filename: str
     filename_base64: str | None = None
-    conflict_of: str
-    conflict_of_fid: str
+    state: ConflictState
+    """``kept`` beside another file, or ``disputed``: a person is to decide."""
+    conflict_of: str | None = None
+    """Name of the file that it was kept from."""
+    conflict_of_fid: str | None = None
+    sides: list[SideView] = []
+    """What there is to choose from, by entry."""
     size: int
     mtime: float
     owners: list[str]
@@ -206,7 +229,7 @@ class Files(Protocol):
     async def conflicts(
         self, *, offset: int, limit: int
     ) -> tuple[int, list[ConflictView]]:
-        """Return how many conflicts there are in all, and some of them, by path."""
+        """Return how many conflicts there are in all, and some of them."""
         ...
 
     async def explain(self, fid: str) -> Explanation:
@@ -215,6 +238,17 @@ class Files(Protocol):
 
     async def locate(self, fid: str) -> Located:
         """Return who can give a file's content; raise NotFound or Unavailable."""
+        ...
+
+
+class Conflicts(Protocol):
+    """Conflicts that wait for a person."""
+
+    async def resolve(self, fid: str, keep: str) -> None:
+        """Keep what that entry holds, or ``both``; raise NotFound or Conflict.
+
+        Raise BadRequest if no entry is called so.
+        """
         ...
 
 
@@ -304,6 +338,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     """The rooms that handlers may talk to."""
 
     files: Files
+    conflicts: Conflicts
     entries: Entries
     rulebook: Rulebook
     news: News

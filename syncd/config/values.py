@@ -42,6 +42,7 @@ class Conflict(NamedTuple):
 
     larger: bool = False
     prefer: tuple[str, ...] = ()
+    manual: bool = False
 
 
 def _address(value: object) -> Address:
@@ -80,11 +81,14 @@ def _conflict(value: object) -> Conflict:
             return Conflict()
         case "larger":
             return Conflict(larger=True)
+        case "manual":
+            return Conflict(manual=True)
         case {"prefer": [_, *_] as names, **others} if not others:
             if all(isinstance(name, str) for name in names):
                 return Conflict(prefer=tuple(names))
     raise ValueError(
-        "is not a way to settle conflicts; write keep-both, larger or {prefer: [A, B]}"
+        "is not a way to settle conflicts; write keep-both, larger, {prefer: [A, B]}"
+        " or manual"
     )
 
 
@@ -146,7 +150,8 @@ class Entry(Value):
         default=Conflict(),
         description="which of two contents keeps the name: the later one (keep-both),"
         " the larger one (larger), or that of the first of these entries"
-        " ({prefer: [A, B]}); the other is kept beside it in every case",
+        " ({prefer: [A, B]}), the other being kept beside it in every case; or neither,"
+        " until a person decides (manual)",
     )
     _secrets: frozenset[str] = PrivateAttr(frozenset())
 

@@ -10,11 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from syncd.core import comparison, outcome, reconcile, work
+from syncd.core import comparison, dispute, outcome, reconcile, work
 from syncd.core.change import Change, Done, Found, Outcome, SetAside
 from syncd.core.file import File, Slot
 from syncd.core.outcome import Issued
+from syncd.core.path import fid, readable
 from syncd.core.world import World
+from syncd.errors import Conflict, NotFound
 from syncd.store import entries, files
 from syncd.store.files import Facts
 
@@ -48,6 +50,11 @@ class Touched(Struct, frozen=True):
     was: Facts | None
     after: File
     now: Facts
+
+
+def counted(file: File, world: World) -> Facts:
+    """Return what is counted of a file."""
+    return files.facts(file, work.behind(file, world), file.disputed & world.slots)
 
 
 class Batch:
@@ -94,7 +101,7 @@ class Batch:
         before, was = self._before.get(file.path, (None, None))
         if before is None and file.version:
             file = replace(file, id=next(self._ids))
-        facts = files.facts(file, work.behind(file, self._world))
+        facts = counted(file, self._world)
         return Touched(before, was, file, facts)
 
 
@@ -124,7 +131,7 @@ def judge(
     for file, was in some:
         # An entry that is not configured any more need not be waited for.
         after = comparison.judged(comparison.compare(file, world), world)
-        now = files.facts(after, work.behind(after, world))
+        now = counted(after, world)
         if after is not file or now != was:
             result.append(Touched(file, was, after, now))
     files.change(db, [(one.after, one.now) for one in result])
@@ -182,6 +189,36 @@ def hand_over(
     return _change_page(db, after, handed, world)
 
 
+def decide(
+    db: Connection, path: str, keep: Slot | None, world: World, cause: str
+) -> Touched:
+    """End a dispute by a person's word, and return the file.
+
+    ``keep`` is an entry that holds a side of it; None keeps all. Raise NotFound or
+    Conflict if there is nothing to decide, or nothing of it on that entry.
+    """
+    file, was = files.load(db, [path]).get(path, (reconcile.blank(path), None))
+    sides = [side.slot for side in dispute.sides(file, world)]
+    if was is None or file.deleted:
+        raise NotFound(f"file {fid(path)} not found")
+    if not sides:
+        raise Conflict(f"nothing about {readable(path)} waits for a decision")
+    if keep is None:
+        after = dispute.kept_both(file, world)
+    elif keep in sides:
+        after = dispute.kept_one(file, keep, world)
+    else:
+        names = ", ".join(world.members[slot].name for slot in sides)
+        raise Conflict(
+            f"entry {world.members[keep].name} holds no side of it; choose from {names}"
+        )
+    if after.origin != file.origin:
+        after = replace(after, cause=cause)
+    now = counted(after, world)
+    files.change(db, [(after, now)])
+    return Touched(file, was, after, now)
+
+
 def _change_page(
     db: Connection, after: int, change: Callable[[File], File], world: World
 ) -> tuple[int | None, list[Touched]]:
@@ -190,7 +227,7 @@ def _change_page(
     for file, was in page:
         changed = change(file)
         if changed is not file:
-            now = files.facts(changed, work.behind(changed, world))
+            now = counted(changed, world)
             result.append(Touched(file, was, changed, now))
     files.change(db, [(one.after, one.now) for one in result])
     return page[-1][0].id if len(page) == PAGE else None, result

@@ -11,12 +11,15 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
+from syncd.core import dispute
 from syncd.core import path as paths
 from syncd.core.change import Done, Failed, Put, SetAside
 from syncd.core.file import Doubt, File, Mask, slots
 from syncd.core.outcome import Issued
 from syncd.core.world import World
 from syncd.replication.batch import Ended, News, Touched
+
+_CONTENT = ("kind", "size", "mtime_ns", "digest", "target", "origin", "cause")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -102,7 +105,22 @@ class Spoiled(Struct, frozen=True, gc=False):
         return {**_named(self.path), "entry": self.entry, "remedy": self.remedy}
 
 
-Headline = Changed | Transferred | Refused | SetApart | Spoiled
+class Disputed(Struct, frozen=True, gc=False):
+    """What a file is to hold waits for a person, or does no more."""
+
+    path: str
+    entries: list[str]
+    """Who holds what there is to choose from; empty when it is settled."""
+    cause: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as people are told."""
+        state = "disputed" if self.entries else "settled"
+        about = {"state": state, "entries": self.entries, "cause": self.cause}
+        return {**_named(self.path), **about}
+
+
+Headline = Changed | Transferred | Refused | SetApart | Spoiled | Disputed
 Say = Callable[[str, Sequence[Headline]], None]
 """Takes "change", "transfer", "conflict" or "damage", and all that a batch brought."""
 
@@ -125,6 +143,7 @@ def tell(
         say("damage", spoiled)
         for copy in spoiled:
             log.warning("damaged copy", **copy.shown(), action="damage")
+    _say_disputes(touched, world, say)
     for end in news:
         if isinstance(end, Ended):
             _say_results(end, world, say)
@@ -137,6 +156,8 @@ def _changes(touched: Sequence[Touched], world: World) -> Iterator[Changed]:
         if before is not None and before.version == file.version:
             continue
         action, where = _what(before, file)
+        if not action:
+            continue
         if (entries := names.get(where)) is None:
             made_by = slots(where & world.slots)
             entries = names[where] = [world.members[s].name for s in made_by]
@@ -156,18 +177,32 @@ def _spoiled(touched: Sequence[Touched], world: World) -> Iterator[Spoiled]:
 
 
 def _what(before: File | None, file: File) -> tuple[str, Mask]:
-    """Return what became of a file, and on which entries."""
+    """Return what became of a file, and on which entries; empty for nothing."""
     if file.deleted:
         return "deleted", file.origin
-    was = None if before is None or before.deleted else before
-    if file.moved_from and (was is None or was.cause != file.cause):
-        return "moved", file.origin
-    if was is None:
-        return "created", file.origin
-    joined = file.origin & ~was.origin
-    if joined and was.origin and not was.origin & ~file.origin:
+    if before is None or before.deleted:
+        return "moved" if file.moved_from else "created", file.origin
+    joined = file.origin & ~before.origin
+    if joined and before.origin and not before.origin & ~file.origin:
         return "adopted", joined  # They have what was known: no content is new.
-    return "modified", file.origin
+    if all(getattr(before, fact) == getattr(file, fact) for fact in _CONTENT):
+        return "", 0  # It won a conflict, and is what it was.
+    return "moved" if file.moved_from else "modified", file.origin
+
+
+def _say_disputes(touched: Sequence[Touched], world: World, say: Say) -> None:
+    disputes = []
+    for one in touched:
+        if not one.now.conflict and (one.was is None or not one.was.conflict):
+            continue  # Nearly always.
+        before, file = one.before, one.after
+        if file.disputed != (before.disputed if before else 0):
+            sides = dispute.sides(file, world)
+            names = [world.members[side.slot].name for side in sides]
+            disputes.append(Disputed(file.path, names, file.cause))
+            log.warning("conflict", **disputes[-1].shown(), action="conflict")
+    if disputes:
+        say("conflict", disputes)
 
 
 def _say_results(end: Ended, world: World, say: Say) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import structlog
 
@@ -200,6 +201,19 @@ class Referee:
     async def restore(self, name: str) -> None:
         """Fill a suspended entry's storage again; see Door.restore."""
         await self._door.restore(self._slots[name], name, self.drop_copies)
+
+    async def decide(self, path: str, keep: str | None) -> None:
+        """End a file's dispute by what a person chose: an entry's side, or (None) all.
+
+        Raise NotFound or Conflict if there is nothing to decide, or not on that
+        entry; KeyError if no entry is called so.
+        """
+        slot = None if keep is None else self._slots[keep]
+        world, cause = self.world, uuid4().hex[:8]
+        one = await self._store.run(batch.decide, path, slot, world, cause)
+        self._count([one])
+        headlines.tell([one], [], world, self._tell_all)
+        self._dispatch([one])
 
     async def drop_copies(self, slot: Slot) -> None:
         """Forget everything that an entry holds; nothing is deleted anywhere."""

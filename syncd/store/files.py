@@ -43,6 +43,7 @@ class Facts(Struct, frozen=True):
     blocked: Mask
     deleted: bool
     conflict: bool
+    """It was kept from a conflict, or is itself one that waits for a person."""
 
 
 class Page(Struct, frozen=True):
@@ -52,8 +53,11 @@ class Page(Struct, frozen=True):
     files: list[File]
 
 
-def facts(file: File, behind: Mask) -> Facts:
-    """Return what is counted of a file that these entries have work with."""
+def facts(file: File, behind: Mask, disputed: Mask = 0) -> Facts:
+    """Return what is counted of a file that these entries have work with.
+
+    ``disputed`` tells whose contents wait for a person.
+    """
     blocked = [s for s, c in file.copies.items() if c.trouble and c.trouble.blocked]
     return Facts(
         kind=KINDS[file.kind],
@@ -63,7 +67,7 @@ def facts(file: File, behind: Mask) -> Facts:
         behind=behind,
         blocked=mask(blocked) & behind,
         deleted=file.deleted,
-        conflict=file.conflict_of is not None and not file.deleted,
+        conflict=disputed != 0 or (file.conflict_of is not None and not file.deleted),
     )
 
 
@@ -231,7 +235,9 @@ def _kept(
 # "0" is the character after "/": what is below a folder lies between the two.
 _STATES: dict[str, ColumnElement[bool]] = {
     "uptodate": (files.c.owners == files.c.uptodate) & (files.c.behind == 0),
-    "pending": (files.c.owners != files.c.uptodate) | (files.c.behind != 0),
+    # Who waits for a person's decision has nothing to do.
+    "pending": ((files.c.owners != files.c.uptodate) & ~files.c.conflict)
+    | (files.c.behind != 0),
     "blocked": files.c.blocked != 0,
     "conflict": files.c.conflict,
 }

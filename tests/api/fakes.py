@@ -146,6 +146,22 @@ class MemoryFiles:
         raise NotFound(f"file {fid} not found")
 
 
+class MemoryConflicts:
+    """Knows one dispute, between A and B."""
+
+    def __init__(self, files: "MemoryFiles") -> None:
+        self._files = files
+        self.decided: list[tuple[str, str]] = []
+
+    async def resolve(self, fid: str, keep: str) -> None:
+        await self._files.file(fid)
+        if keep not in ("A", "B", "Žofie ☂", "both"):
+            raise BadRequest(f"keep: entry {keep} not found")
+        if keep == "Žofie ☂":
+            raise Conflict(f"entry {keep} holds no side of it; choose from A, B")
+        self.decided.append((fid, keep))
+
+
 class MemoryEntries:
     """Entries that start and stop at once."""
 
@@ -302,12 +318,14 @@ class House:
 
     def __init__(self) -> None:
         self.files = MemoryFiles()
+        self.conflicts = MemoryConflicts(self.files)
         self.entries = MemoryEntries()
         self.rulebook = MemoryRulebook()
         self.news = News(boot="boot")
         self.children = Children(self.files)
         self.rooms = Rooms(
             files=self.files,
+            conflicts=self.conflicts,
             entries=self.entries,
             rulebook=self.rulebook,
             news=self.news,

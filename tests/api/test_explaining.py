@@ -56,3 +56,13 @@ def test_what_was_moved_tells_from_where():
     file = replace(Story(a_world(TO_ALL), "A:one").file, moved_from="old\U0010feff")
 
     assert explained(file, VIEW, a_world(), [], set()).moved_from == r"old\xff"
+
+
+def test_who_disputes_it_and_who_waits():
+    world = a_world(TO_ALL, A=Member("A", manual=True))
+    told = said(world, "A:one B:two")
+
+    assert told["A"].state == told["B"].state == "disputed: a person has to choose"
+    assert (told["C"].state, told["C"].owner) == ("waits for a decision", True)
+    alone = a_world({"sync": ["A", "B"]}, A=Member("A", manual=True))
+    assert said(alone, "A:one B:two")["C"].state == "none"

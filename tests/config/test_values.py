@@ -74,15 +74,16 @@ def test_what_is_no_duration_is_refused(written):
         ("keep-both", Conflict()),
         ("larger", Conflict(larger=True)),
         ({"prefer": ["A", "B"]}, Conflict(prefer=("A", "B"))),
+        ("manual", Conflict(manual=True)),
     ],
 )
-def test_a_conflict_can_be_settled_in_three_ways(written, meant):
+def test_a_conflict_can_be_settled_in_four_ways(written, meant):
     assert entry(conflict=written).conflict == meant
 
 
 @pytest.mark.parametrize(
     "written",
-    ["manual", {}, {"prefer": []}, {"prefer": [1]}, {"prefer": ["A"], "x": 1}, []],
+    ["automatic", {}, {"prefer": []}, {"prefer": [1]}, {"prefer": ["A"], "x": 1}, []],
 )
 def test_other_ways_are_refused(written):
     assert "is not a way to settle conflicts" in refusal(entry, conflict=written)

@@ -60,6 +60,8 @@ class Entry:
     clock: Any
     disk: dict[str, Thing] = field(default_factory=dict)
     told: dict[str, Seen] = field(default_factory=dict)
+    known: dict[str, bytes] = field(default_factory=dict)
+    """The content that was told last of each path."""
     online: bool = True
     eager: bool = False
     """Whether digests are told unasked."""
@@ -86,6 +88,7 @@ class Entry:
             digest = _digest(self.disk[path].content) if self.eager else None
             changes.append(Found(seen, digest=digest, old=old))
             self.told[path] = seen
+            self.known[path] = self.disk[path].content
             if old is not None and old not in moved:
                 moved.add(old)
                 changes.append(Gone(old))
@@ -115,13 +118,21 @@ class Entry:
 class Model:
     """A referee's transactions and lanes over entries made up in memory."""
 
-    def __init__(self, rules: list[Any], names: tuple[str, ...] = NAMES[:2]) -> None:
+    def __init__(
+        self,
+        rules: list[Any],
+        names: tuple[str, ...] = NAMES[:2],
+        *,
+        manual: bool = False,
+    ) -> None:
         self.engine = create_engine("sqlite://")
         metadata.create_all(self.engine)
         with self.engine.begin() as db:
             entries.configure(db, names, [f"marker {name}" for name in names])
         self.ticks = count(1_000)
-        self.members = {slot: Member(name) for slot, name in enumerate(names)}
+        self.members = {
+            slot: Member(name, manual=manual) for slot, name in enumerate(names)
+        }
         self.entries = [Entry(slot, self.ticks) for slot in self.members]
         self.ids = count(1)
         self.numbers = count(1)
@@ -168,6 +179,12 @@ class Model:
         with self.engine.begin() as db:
             touched = batch.judge(db, files.after(db, 0, 10_000), self.world)
         self.offer([one.after for one in touched])
+
+    def decide(self, path: str, keep: int | None) -> None:
+        """Let a person end a dispute."""
+        with self.engine.begin() as db:
+            one = batch.decide(db, path, keep, self.world, "a person")
+        self.offer([one.after])
 
     def offer(self, some: list[File]) -> None:
         for slot, lane in self.lanes.items():
@@ -274,6 +291,7 @@ class Model:
         self, entry: Entry, path: str, number: int, content: bytes, mtime_ns: int
     ) -> Done:
         entry.write(path, content, mtime_ns)
+        entry.known[path] = content
         entry.told[path] = entry.disk[path].seen(path)
         return Done(number, entry.told[path], digest=_digest(content))
 

@@ -9,11 +9,13 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, create_engine
 
+from syncd.core import path as paths
 from syncd.core import work
 from syncd.core.change import Done, Failed, Found, Gone, Inspect, Put, SetAside, Why
 from syncd.core.file import Copy, File, Kind, Seen, Stamp
 from syncd.core.outcome import Issued, issued
-from syncd.core.world import World
+from syncd.core.world import Member, World
+from syncd.errors import Conflict, NotFound
 from syncd.replication import batch
 from syncd.replication.batch import Ended, Reported, Touched
 from syncd.store import entries, files
@@ -224,6 +226,62 @@ def test_what_an_entry_holds_is_forgotten_page_by_page(
         file = writer.file(f"f{number}")
         assert (set(file.copies), file.deleted) == ({B}, False)
     assert writer.file("alone").deleted  # Unless it is told again.
+
+
+@pytest.fixture
+def disputed(writer: Writer) -> Writer:
+    """An index in which A and B differ over x, which is for people to decide."""
+    writer.world = a_world(TO_ALL, A=Member("A", manual=True))
+    writer.report(A, found("x", 3, cause="a"))
+    (one,) = writer.report(B, found("x", 5, cause="b"))
+    assert one.now.conflict
+    assert one.now.behind == 0
+    return writer
+
+
+@pytest.mark.parametrize(
+    ("keep", "size", "uptodate", "cause"),
+    [(A, 3, 0b001, "a"), (B, 5, 0b010, "why"), (None, 5, 0b010, "why")],
+)
+def test_a_person_decides(disputed: Writer, keep, size, uptodate, cause):
+    one = batch.decide(disputed.db, "x", keep, disputed.world, "why")
+
+    assert disputed.file("x") == one.after
+    assert (one.after.size, one.now.uptodate, one.after.cause) == (
+        size,
+        uptodate,
+        cause,
+    )
+    assert not one.now.conflict
+    assert one.now.behind & ~one.now.uptodate
+    assert files.load(disputed.db, ["x"])["x"][1] == one.now
+    with pytest.raises(Conflict, match="nothing about x waits for a decision"):
+        batch.decide(disputed.db, "x", keep, disputed.world, "why")
+
+
+def test_a_decision_for_who_holds_nothing_of_it_changes_nothing(disputed: Writer):
+    before = disputed.file("x")
+    with pytest.raises(Conflict, match="entry C holds no side of it; choose from A, B"):
+        batch.decide(disputed.db, "x", C, disputed.world, "why")
+
+    assert disputed.file("x") == before
+
+
+def test_there_is_nothing_to_decide_about_what_is_gone(disputed: Writer):
+    disputed.report(A, Gone("x"))
+    disputed.report(B, Gone("x"))
+
+    for path in ("x", "never\U0010feff"):
+        with pytest.raises(NotFound, match=f"file {paths.fid(path)} not found"):
+            batch.decide(disputed.db, path, A, disputed.world, "why")
+
+
+def test_who_is_not_configured_is_no_conflict(disputed: Writer):
+    world = without(disputed.world, B)
+    some = list(files.load(disputed.db, ["x"]).values())
+    (one,) = batch.judge(disputed.db, some, world)
+
+    assert (one.now.conflict, one.now.behind) == (False, 1 << C)
 
 
 def test_what_one_entry_holds_is_handed_over_to_another(writer: Writer):

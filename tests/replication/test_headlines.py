@@ -50,8 +50,9 @@ def said(
     heard: list[tuple[str, dict[str, Any]]] = []
     touched = []
     if after is not None:
-        was = facts(before, 0) if before else None
-        touched = [Touched(before, was, after, facts(after, 0))]
+        was = facts(before, 0, before.disputed) if before else None
+        now = facts(after, 0, after.disputed)
+        touched = [Touched(before, was, after, now)]
     ended = [(issued(order, FILE), result) for order, result in results]
     news: list[News] = [Reported(A, 1, []), Ended(B, 0, ended)]
 
@@ -67,12 +68,14 @@ def said(
     [
         (None, FILE, "created"),
         (GONE, replace(FILE, version={A: 3}), "created"),
-        (FILE, replace(FILE, version={A: 2}), "modified"),
+        (FILE, replace(FILE, version={A: 2}, size=4), "modified"),
+        (FILE, replace(FILE, version={A: 2}, cause="another"), "modified"),
         (FILE, GONE, "deleted"),
     ],
 )
 def test_changes(before, after, action):
-    expected = {**NAMED, "action": action, "entries": ["A"], "size": 3}
+    facts = {"cause": after.cause, "size": after.size}
+    expected = {**NAMED, **facts, "action": action, "entries": ["A"]}
 
     assert said(before, after) == [("change", expected)]
 
@@ -99,10 +102,26 @@ def test_a_move_tells_where_from():
         ((_, told),) = said(before, after)
         assert (told["action"], told["from"]) == ("moved", r"\xff")
         assert told["entries"] == ["A"]
-    ((_, told),) = said(moved, bumped)
-    assert (told["action"], "from" in told) == ("modified", False)
+    assert said(moved, bumped) == []
     ((_, told),) = said(moved, replace(bumped, deleted=True))
     assert told["action"] == "deleted"
+
+
+def test_what_wins_a_conflict_is_no_news():
+    assert said(FILE, replace(FILE, version={A: 1, B: 2})) == []
+
+
+def test_what_waits_for_a_person_is_told_when_it_begins_and_ends():
+    side = Copy(version={B: 1}, stamp=STAMP, doubt=Doubt.DISPUTED, kind=Kind.FILE)
+    disputed = replace(FILE, copies={**FILE.copies, B: side})
+    facts = {**NAMED, "state": "disputed", "entries": ["A", "B"]}
+
+    assert said(FILE, disputed) == [("conflict", facts)]
+    assert said(disputed, disputed) == []
+    settled = {**facts, "state": "settled", "entries": []}
+    assert said(disputed, FILE) == [("conflict", settled)]
+    [change, conflict] = said(None, disputed)
+    assert (change[0], conflict) == ("change", ("conflict", facts))
 
 
 def test_a_touch_is_no_news():

@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from syncd.core import dispute
 from syncd.core.file import Doubt
 from tests.replication.model import NAMES, Model, is_conflict, trees
 
@@ -22,10 +23,16 @@ PATHS = st.sampled_from(["a", "b", "d/c"])
 class Storm(RuleBasedStateMachine):
     """Edits, deletions, moves, absences and messages in any order, then peace."""
 
-    @initialize(number=st.integers(2, 3), eager=st.booleans(), starts=st.booleans())
-    def begin(self, number: int, eager: bool, starts: bool) -> None:
+    @initialize(
+        number=st.integers(2, 3),
+        eager=st.booleans(),
+        starts=st.booleans(),
+        manual=st.booleans(),
+    )
+    def begin(self, number: int, eager: bool, starts: bool, manual: bool) -> None:
         names = NAMES[:number]
-        self.model = Model([{"match": {"path": "/"}, "sync": list(names)}], names)
+        rules = [{"match": {"path": "/"}, "sync": list(names)}]
+        self.model = Model(rules, names, manual=manual)
         for entry in self.model.entries:
             entry.eager = eager
         self.written = 0
@@ -87,9 +94,25 @@ class Storm(RuleBasedStateMachine):
         if not self._entry(slot).online:
             self.model.join(self._entry(slot).slot)
 
+    @rule(slot=st.integers(0, 2), path=PATHS)
+    def choose(self, slot: int, path: str) -> None:
+        """A person prefers one side to what is known of the others."""
+        slot, file = self._entry(slot).slot, self.model.file(path)
+        sides = dispute.sides(file, self.model.world) if file else []
+        if file is None or slot not in [side.slot for side in sides]:
+            return
+        for side in sides:
+            if side.slot != slot:
+                self.alive.discard(self._entry(side.slot).known.get(path, b""))
+        self.model.decide(path, slot)
+
     @rule()
     def peace(self) -> None:
         self.model.settle()
+        while disputed := [file for file in self.model.files() if file.disputed]:
+            for file in disputed:
+                self.model.decide(file.path, None)
+            self.model.settle()
         self._all_equal()
         self._nothing_lost()
 
@@ -179,6 +202,18 @@ def test_different_trees_keep_both_contents():
     assert sorted(first.values()) == [b"one", b"two"]
     assert first["x"] == b"two"  # the later one
     assert sum(is_conflict(path) for path in first) == 1
+
+
+def test_different_trees_are_left_as_they_are_where_people_decide():
+    model = Model([{"match": {"path": "/"}, "sync": ["A", "B"]}], manual=True)
+    model.entries[0].write("x", b"one")
+    model.entries[1].write("x", b"two")
+
+    model.settle()
+    assert trees(model) == [{"x": b"one"}, {"x": b"two"}]
+    model.decide("x", 0)
+    model.settle()
+    assert trees(model) == [{"x": b"one"}] * 2
 
 
 def test_a_copy_no_rule_wants_any_more_stays_and_is_left_alone():

@@ -1,6 +1,7 @@
 """The room as a whole: what children say becomes records, and records become orders."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from syncd.core.change import Done, Failed, Found, Gone, Inspect, Put, Why
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.rules import parse
 from syncd.core.world import Member, OnUnmatch
-from syncd.errors import Unavailable
+from syncd.errors import Conflict, NotFound, Unavailable
 from syncd.replication import judging, lane, referee
 from syncd.store import entries, files
 from tests.replication.house import INDEX, NOON, House, until
@@ -607,6 +608,79 @@ async def test_rules_that_cannot_be_kept_are_not_put_in_force(house: House):
 
     assert house.children["B"].contents() == {"x": "one"}
     assert house.referee.written == [TO_ALL]
+
+
+# Disputes ---------------------------------------------------------------------
+
+
+@pytest.fixture
+async def asking(tmp_path: Path, hasty: None) -> AsyncIterator[House]:
+    """A house where A leaves conflicts to people; A and B differ over x."""
+    async with House(tmp_path, "A", "B", "C", A=Member("A", manual=True)) as opened:
+        await opened.use(TO_ALL)
+        opened.children["A"].write("x", "one", report=False)
+        opened.children["B"].write("x", "other", report=False)
+        await opened.start()
+        await opened.peace()
+        yield opened
+
+
+def said(house: House) -> list[tuple[Any, Any]]:
+    return [(f.get("state"), f["entries"]) for k, f in house.told if k == "conflict"]
+
+
+async def test_what_is_disputed_goes_nowhere_until_a_person_decides(asking: House):
+    contents = [child.contents().get("x") for child in asking.children.values()]
+    assert (contents[:2], contents[2] in (None, "one")) == (["one", "other"], True)
+    [(state, entries)] = said(asking)
+    assert (state, entries[:2]) == ("disputed", ["A", "B"])
+    assert asking.referee.tally.conflicts == 1
+
+    await asking.referee.decide("x", "B")
+    await asking.peace()
+
+    assert [child.contents() for child in asking.children.values()] == 3 * [
+        {"x": "other"}
+    ]
+    assert said(asking)[1:] == [("settled", [])]
+    assert asking.referee.tally.conflicts == 0
+
+
+async def test_both_can_be_kept(asking: House):
+    await asking.referee.decide("x", None)
+    await asking.peace()
+    contents = [child.contents() for child in asking.children.values()]
+
+    assert contents[0] == contents[1] == contents[2]
+    assert sorted(contents[0].values()) == ["one", "other"]
+
+
+async def test_decisions_that_cannot_be(asking: House):
+    for path, keep, error in (
+        ("x", "Z", KeyError),
+        ("y", "A", NotFound),
+        ("y", None, NotFound),
+    ):
+        with pytest.raises(error):
+            await asking.referee.decide(path, keep)
+    await asking.referee.decide("x", "A")
+    with pytest.raises(Conflict):
+        await asking.referee.decide("x", "A")
+
+
+async def test_an_edit_that_was_not_known_when_it_was_decided_is_a_new_dispute(
+    asking: House,
+):
+    asking.children["B"].write("x", "last words", report=False)
+    await asking.referee.decide("x", "A")
+    await asking.quiet()
+    asking.children["B"].work()  # It finds something else than it was told.
+    asking.children["B"].report()
+    await asking.peace()
+
+    assert asking.children["B"].contents() == {"x": "last words"}
+    assert asking.children["A"].contents() == {"x": "one"}
+    assert said(asking)[-1][0] == "disputed"
 
 
 # From life to life ------------------------------------------------------------

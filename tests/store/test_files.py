@@ -62,11 +62,13 @@ FULL = File(
     judge_at=5.5,
     changed_at=7.25,
     cause="because",
+    moved_from="y",
 )
 
 
-async def add(store: Store, *some: File, behind: int = 0) -> None:
-    await store.run(files.add, [(one, files.facts(one, behind)) for one in some])
+async def add(store: Store, *some: File, behind: int = 0, disputed: int = 0) -> None:
+    rows = [(one, files.facts(one, behind, disputed)) for one in some]
+    await store.run(files.add, rows)
 
 
 def numbered(count: int, **facts: Any) -> list[File]:
@@ -273,12 +275,15 @@ async def test_by_owner_and_by_state(store: Store):
     for number, (name, (file, behind)) in enumerate(some.items(), 1):
         await add(store, replace(file, id=number, path=name), behind=behind)
 
-    assert await listed(store, owner=0b01) == ["done", "behind", "full", "times"]
-    assert await listed(store, owner=0b10) == list(some)
+    await add(store, replace(FILE, id=9, path="disputed"), disputed=0b10)
+
+    first = ["done", "behind", "full", "times", "disputed"]
+    assert await listed(store, owner=0b01) == first
+    assert await listed(store, owner=0b10) == [*some, "disputed"]
     assert await listed(store, where="uptodate") == ["done", "aside"]
     assert await listed(store, where="pending") == ["behind", "full", "times"]
     assert await listed(store, where="blocked") == ["full"]
-    assert await listed(store, where="conflict") == ["aside"]
+    assert await listed(store, where="conflict") == ["aside", "disputed"]
     assert await listed(store, where="pending", owner=0b100) == []
     page = await store.read(files.page, offset=0, limit=1, where="pending")
     assert page.total == 3

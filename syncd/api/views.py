@@ -1,0 +1,85 @@
+"""Records as the API shows them: slots become names, bytes become text."""
+
+import base64
+
+from syncd.api.rooms import (
+    ConflictState,
+    ConflictView,
+    FileState,
+    FileView,
+    SideView,
+)
+from syncd.core import dispute
+from syncd.core import path as paths
+from syncd.core.dispute import Side
+from syncd.core.file import File, Mask
+from syncd.core.world import World
+
+
+def file(known: File, world: World) -> FileView:
+    """Return a file as it stands in listings."""
+    return FileView(
+        fid=paths.fid(known.path),
+        filename=paths.readable(known.path),
+        filename_base64=_base64(known.path),
+        size=known.size,
+        owners=_names(known.owners, world),
+        uptodate=_names(known.uptodate, world),
+        mimetype=known.mime,
+        kind=known.kind,
+        mtime=known.mtime_ns / 1e9,
+        digest=known.digest.hex() if known.digest else None,
+        state=_state(known, world),
+        conflict_of=known.conflict_of and paths.readable(known.conflict_of),
+    )
+
+
+def conflict(known: File, world: World) -> ConflictView:
+    """Return what was kept from a conflict, or waits for a person."""
+    of = known.conflict_of
+    sides = [_side(side, world) for side in dispute.sides(known, world)]
+    return ConflictView(
+        fid=paths.fid(known.path),
+        filename=paths.readable(known.path),
+        filename_base64=_base64(known.path),
+        state=ConflictState.DISPUTED if sides else ConflictState.KEPT,
+        conflict_of=None if of is None else paths.readable(of),
+        conflict_of_fid=None if of is None else paths.fid(of),
+        sides=sides,
+        size=known.size,
+        mtime=known.mtime_ns / 1e9,
+        owners=_names(known.owners, world),
+        uptodate=_names(known.uptodate, world),
+    )
+
+
+def _state(known: File, world: World) -> FileState:
+    if known.disputed & world.slots:
+        return FileState.CONFLICT
+    if any(c.trouble and c.trouble.blocked for c in known.copies.values()):
+        return FileState.BLOCKED
+    if known.uptodate != known.owners & world.slots:
+        return FileState.PENDING
+    if known.conflict_of is not None:
+        return FileState.CONFLICT
+    return FileState.UPTODATE
+
+
+def _side(side: Side, world: World) -> SideView:
+    return SideView(
+        entry=world.members[side.slot].name,
+        kind=side.kind,
+        size=side.size,
+        mtime=side.mtime_ns / 1e9,
+        digest=side.digest.hex() if side.digest else None,
+    )
+
+
+def _names(of: Mask, world: World) -> list[str]:
+    return [one.name for slot, one in world.members.items() if of >> slot & 1]
+
+
+def _base64(path: str) -> str | None:
+    if paths.is_plain(path):
+        return None
+    return base64.b64encode(paths.to_bytes(path)).decode()
