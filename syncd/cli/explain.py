@@ -1,19 +1,16 @@
 """syncd explain: why a file is where it is, as a story."""
 
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.text import Text
 
 from syncd.cli import show
-from syncd.cli.client import Answer, Client, client
+from syncd.cli.client import client
+from syncd.cli.naming import asked
 from syncd.cli.options import talks, wants_json
-from syncd.core import path as paths
-from syncd.errors import NotFound
 
 STYLES = {
     "uptodate": "green",
@@ -36,7 +33,7 @@ def explain(path: str) -> None:
     Example:  syncd explain docs/a.txt
     """
     with client() as daemon:
-        answer = _found(daemon, path)
+        answer = asked(daemon, path, lambda fid: daemon.get(f"/files/{fid}/explain"))
     if wants_json():
         return show.document(answer.text)
     return show.console().print(Text("\n").join(story(answer.document)))
@@ -78,29 +75,3 @@ def _on_one(copy: dict[str, Any]) -> Iterator[Text]:
     if copy.get("retry_at"):
         tried = show.counted(copy.get("attempts", 0), "attempt")
         yield Text(f"  {tried}, next at {show.moment(copy['retry_at'])}")
-
-
-def _found(daemon: Client, path: str) -> Answer:
-    """Return what is said of a file, by its name or by its place on this disk."""
-    try:
-        return _asked(daemon, path)
-    except NotFound:
-        inside = _inside_an_entry(daemon, path)
-    if inside is not None:
-        return _asked(daemon, inside)
-    raise NotFound(f"no file {path} is known; names are as `syncd files` shows them")
-
-
-def _asked(daemon: Client, path: str) -> Answer:
-    name = paths.checked(paths.from_bytes(os.fsencode(path)))
-    return daemon.get(f"/files/{paths.fid(name)}/explain")
-
-
-def _inside_an_entry(daemon: Client, path: str) -> str | None:
-    """Return the name a place on this disk has inside an entry; None if it has none."""
-    place = Path(path).absolute()
-    for entry in daemon.get("/entries").document["entries"]:
-        root = entry["options"].get("root")
-        if root is not None and place.is_relative_to(Path(root).absolute()):
-            return str(place.relative_to(Path(root).absolute()))
-    return None

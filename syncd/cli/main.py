@@ -48,6 +48,7 @@ class Commands(click.Group):
         "status",
         "files",
         "explain",
+        "conflicts",
         "rules",
         "entries",
         "completion",
