@@ -216,8 +216,9 @@ class Files(Protocol):
         owner: str | None,
         state: str | None,
     ) -> tuple[int, list[FileView]]:
-        """Return how many files there are in all, and some of them, by path.
+        """Return how many files there are in all, and some of them.
 
+        They come in the order they became known, so that pages never overlap.
         ``path`` keeps that file and what lies below it.
         """
         ...

@@ -214,4 +214,5 @@ def _buried(file: File, slot: Slot, cause: str, world: World) -> File:
         changed_at=world.now,
         cause=cause,
         moved_from=None,
+        conflict_of=None,  # Whatever is made under that name later is no loser.
     )

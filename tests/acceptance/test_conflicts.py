@@ -1,5 +1,6 @@
 """Two people change one thing: scenarios 29 to 36. Nothing anyone wrote is lost."""
 
+import shutil
 import threading
 
 import pytest
@@ -166,6 +167,78 @@ def test_36_two_conflicts_on_one_file(pair: Daemon):
     assert len(pair.tree("A")) == 3
     assert len(set(pair.contents("A"))) == 3
     assert set(pair.contents("A")) < expected
+
+
+def test_three_different_edits_are_all_kept(three: Daemon):
+    """Everywhere the same three contents, under the same three names."""
+    three.write("A", "file.txt", b"common")
+    three.converged()
+    for entry in "BC":
+        three.stop_entry(entry)
+    edits = {entry: f"{entry} was here".encode() for entry in "ABC"}
+    for entry, data in edits.items():
+        three.write(entry, "file.txt", data)
+    for entry in "BC":
+        three.start_entry(entry)
+
+    wait_for(lambda: set(three.contents("A")) == set(edits.values()))
+    assert b"file.txt" in three.converged()
+    assert {one["conflict_of"] for one in three.conflicts()} == {"file.txt"}
+    assert len(three.conflicts()) == 2
+
+
+def test_a_folder_deleted_against_changes_inside(pair: Daemon):
+    """What was edited or made in it survives, with its folders; the rest goes."""
+    for name in ("d/e/edited", "d/e/f/other", "d/other"):
+        pair.write("A", name, b"common")
+    pair.converged()
+    pair.stop_entry("B")
+    shutil.rmtree(pair.path("A", "d"))
+    pair.write("B", "d/e/edited", b"edited")
+    pair.write("B", "d/new", b"new")
+    wait_for(lambda: not pair.files())
+    pair.start_entry("B")
+
+    pair.arrives("A", "d/new", b"new")
+    pair.arrives("A", "d/e/edited", b"edited")
+    wait_for(lambda: not pair.path("B", "d/e/f").exists())
+    assert set(pair.converged()) == {b"d", b"d/e", b"d/e/edited", b"d/new"}
+    assert pair.conflicts() == []
+
+
+def test_a_file_against_a_folder(pair: Daemon):
+    """The folder keeps the name, the file is kept beside it."""
+    pair.write("A", "x.txt", b"common")
+    pair.converged()
+    pair.stop_entry("B")
+    pair.write("A", "x.txt", b"edited")
+    pair.path("B", "x.txt").unlink()
+    pair.write("B", "x.txt/inside", b"inside")
+    pair.start_entry("B")
+
+    wait_for(lambda: sorted(pair.contents("A")) == [b"edited", b"inside"])
+    assert {b"x.txt", b"x.txt/inside"} < set(pair.converged())
+    [kept] = pair.conflicts()
+    assert (kept["conflict_of"], kept["filename"][-4:]) == ("x.txt", ".txt")
+
+
+def test_a_conflict_that_was_dealt_with_is_listed_no_more(pair: Daemon):
+    """Deleting the loser ends it; the name is then like any other."""
+    pair.stop_entry("B")
+    for entry in "AB":
+        pair.write(entry, "file", f"by {entry}".encode())
+    pair.start_entry("B")
+    kept = wait_for(pair.conflicts)[0]["filename"]
+    pair.converged()
+
+    pair.path("A", kept).unlink()
+    wait_for(lambda: not pair.path("B", kept).exists())
+    assert pair.conflicts() == []
+    pair.write("A", kept, b"something else")
+    pair.arrives("B", kept, b"something else")
+
+    pair.converged()
+    assert pair.conflicts() == []
 
 
 def _holds(daemon: Daemon, contents: set[bytes]) -> None:

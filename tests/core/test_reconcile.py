@@ -102,6 +102,14 @@ def test_delete(steps, then):
     assert told(WORLD, steps) == then
 
 
+def test_what_is_made_under_the_name_of_a_loser_that_is_gone_is_an_ordinary_file():
+    story = Story(WORLD, "A:one")
+    story.file = replace(story.file, conflict_of="y")
+
+    assert story.tell("A:two").file.conflict_of == "y"
+    assert story.tell("A- A:three").file.conflict_of is None
+
+
 @pytest.mark.parametrize(
     ("policy", "then"),
     [

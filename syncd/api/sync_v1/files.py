@@ -41,7 +41,7 @@ class Files(Handler):
         ),
     )
     async def page(self) -> FilePage:
-        """List the files, by path."""
+        """List the files, in the order they became known."""
         total, files = await self.desk.rooms.files.page(**self.given)
         return FilePage(files, total)
 
