@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from syncd.log import printable
+from syncd.text import printable
 
 Place = tuple[str | int, ...]
 """Where a value stands: the keys and indexes that lead to it."""

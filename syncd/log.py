@@ -19,6 +19,8 @@ import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from syncd.text import printable
+
 HIDDEN = "********"
 """What stands in the place of a secret."""
 
@@ -97,18 +99,6 @@ def hider(secrets: Iterable[str]) -> Callable[[str], str]:
     longest_first = sorted(forms, key=lambda form: (-len(form), form))
     pattern = re.compile("|".join(map(re.escape, longest_first)))
     return lambda text: pattern.sub(HIDDEN, text)
-
-
-def printable(text: str) -> str:
-    r"""Return the text on one line: \n, \x1b, lone surrogates, ... spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _forms(secret: str) -> set[str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from syncd import text
 from syncd.core import path
 
 STYLES = {
@@ -115,14 +116,9 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def printable(text: str) -> str:
-    r"""Return the text on one line and harmless: \n, \x1b, ... are spelled out."""
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode()
-        for character in path.readable(text)
-    )
+def printable(name: str) -> str:
+    """Return a text, perhaps a name of a file, on one line and harmless."""
+    return text.printable(path.readable(name))
 
 
 def refused(reason: str) -> None:

@@ -12,7 +12,8 @@ from syncd.config import together
 from syncd.config.values import Config, Entry, Limits, Log
 from syncd.document import Document, Fault, Place
 from syncd.errors import ConfigError
-from syncd.log import printable, scrubbed
+from syncd.log import scrubbed
+from syncd.text import printable
 
 WORDS = {
     "bool_type": "is not true or false; write one of them, without quotes",

@@ -15,7 +15,7 @@ from syncd.document import Fault, Place
 from syncd.drivers import registry
 from syncd.drivers.options import Options
 from syncd.errors import ConfigError
-from syncd.log import printable
+from syncd.text import printable
 
 LONGEST_SOCKET = 104
 """Bytes that a Unix socket's path must stay below, on every system."""
