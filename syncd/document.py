@@ -1,8 +1,8 @@
 """A YAML text as plain values: every fault with its place, and which values are secret.
 
 Only what JSON can say is accepted, so that a value never turns into something
-its writer did not see (dates, binary), and each key counts once. ``!env NAME``
-and ``!file PATH`` stand for secrets that are kept elsewhere.
+its writer did not see (dates, binary), and each key counts once. Where that is
+allowed, ``!env NAME`` and ``!file PATH`` stand for secrets that are kept elsewhere.
 """
 
 import math
@@ -30,6 +30,7 @@ _STANDARD = "tag:yaml.org,2002:"
 _PLAIN = {_STANDARD + kind for kind in ("null", "bool", "int", "float")}
 _TEXT = {_STANDARD + kind for kind in ("str", "timestamp", "value")}
 _MERGE = _STANDARD + "merge"
+_KNOWN_TAGS = "only !env and !file are known"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -48,9 +49,12 @@ class Document(NamedTuple):
     faults: list[Fault]
 
 
-def parse(data: bytes, folder: Path) -> Document:
-    """Return what the text says; paths of ``!file`` are relative to the folder."""
-    reader = _Reader(folder)
+def parse(data: bytes, folder: Path | None, most: int = MOST_VALUES) -> Document:
+    """Return what the text says, unless that is more than ``most`` values.
+
+    Paths of ``!file`` are relative to the folder; None allows no secrets.
+    """
+    reader = _Reader(folder, most)
     try:
         loader = yaml.SafeLoader(data.decode("utf-8-sig"))
         node = loader.get_single_node()
@@ -73,18 +77,19 @@ def shown(place: Place) -> str:
 class _Reader:
     """Turns nodes into values and remembers what it met on the way."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None, most: int) -> None:
         self.secrets: set[str] = set()
         self.faults: list[Fault] = []
         self._folder = folder
+        self._most = most
         self._values = 0
         self._open: set[int] = set()
 
     def value(self, loader: yaml.SafeLoader, node: yaml.Node, place: Place) -> Any:
         """Return the node's value; None where it is faulty."""
         self._count()
-        if node.tag in ("!env", "!file"):
-            return self._secret(node, place)
+        if node.tag in ("!env", "!file") and self._folder is not None:
+            return self._secret(node, self._folder, place)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(loader, node, place)
         with self._entered(node):
@@ -158,7 +163,7 @@ class _Reader:
         self.faults.append(Fault(place, words))
         return None
 
-    def _secret(self, node: yaml.Node, place: Place) -> str | None:
+    def _secret(self, node: yaml.Node, folder: Path, place: Place) -> str | None:
         if not isinstance(node, yaml.ScalarNode) or not node.value:
             words = f"{node.tag} takes one name ({_line(node)}); write {node.tag} NAME"
             self.faults.append(Fault(place, words))
@@ -166,44 +171,23 @@ class _Reader:
         name = self._text(node, place)
         if name is None:
             return None
-        text, trouble = self._looked_up(node.tag, name)
+        text, trouble = _looked_up(node.tag, folder, name)
         if trouble:
             self.faults.append(Fault(place, trouble))
         if text:
             self.secrets.add(text)
         return text
 
-    def _looked_up(self, tag: str, name: str) -> tuple[str | None, str]:
-        """Return the secret's text, or what is wrong with it."""
-        if tag == "!env":
-            if text := os.environ.get(name):
-                return _usable(text, f"the environment variable {name}")
-            words = "is empty" if name in os.environ else "is not set"
-            return None, f"the environment variable {name} {words}; set it"
-        path = self._folder / name
-        try:
-            with path.open(encoding="utf-8") as file:
-                text = file.read(LONGEST_SECRET).rstrip("\r\n")
-        except UnicodeDecodeError:
-            return None, f"{path} is not UTF-8; save it as UTF-8"
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            return None, f"cannot read {path}: {why}; make it readable for syncd"
-        if not text:
-            return None, f"{path} is empty; write the secret into it"
-        return _usable(text, str(path))
-
     def _unknown(self, node: yaml.Node, place: Place) -> None:
         tag = printable(str(node.tag)).removeprefix(_STANDARD)
-        words = (
-            f"has the unknown tag {tag} ({_line(node)}); only !env and !file are known"
-        )
+        remedy = "take it out" if self._folder is None else _KNOWN_TAGS
+        words = f"has the unknown tag {tag} ({_line(node)}); {remedy}"
         self.faults.append(Fault(place, words))
 
     def _count(self) -> None:
         self._values += 1
-        if self._values > MOST_VALUES:
-            raise yaml.YAMLError(f"holds more than {MOST_VALUES:,} values; shorten it")
+        if self._values > self._most:
+            raise yaml.YAMLError(f"holds more than {self._most:,} values; shorten it")
 
     @contextmanager
     def _entered(self, node: yaml.Node) -> Iterator[None]:
@@ -212,6 +196,27 @@ class _Reader:
         self._open.add(id(node))
         yield
         self._open.discard(id(node))
+
+
+def _looked_up(tag: str, folder: Path, name: str) -> tuple[str | None, str]:
+    """Return the secret's text, or what is wrong with it."""
+    if tag == "!env":
+        if text := os.environ.get(name):
+            return _usable(text, f"the environment variable {name}")
+        words = "is empty" if name in os.environ else "is not set"
+        return None, f"the environment variable {name} {words}; set it"
+    path = folder / name
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST_SECRET).rstrip("\r\n")
+    except UnicodeDecodeError:
+        return None, f"{path} is not UTF-8; save it as UTF-8"
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        return None, f"cannot read {path}: {why}; make it readable for syncd"
+    if not text:
+        return None, f"{path} is empty; write the secret into it"
+    return _usable(text, str(path))
 
 
 def _usable(text: str, where: str) -> tuple[str | None, str]:

@@ -75,6 +75,16 @@ def test_a_fault_has_a_place_and_a_remedy(text, words):
     assert faults(text) == [words]
 
 
+def test_secrets_may_be_forbidden():
+    said = parse(b"a: !env HOME\nb: !file x", None)
+
+    assert [fault.words for fault in said.faults] == [
+        "has the unknown tag !env (line 1); take it out",
+        "has the unknown tag !file (line 2); take it out",
+    ]
+    assert said.secrets == frozenset()
+
+
 def test_every_fault_is_told_at_once():
     assert len(faults("a: 1\na: 2\nb: !env NO_SUCH\nc: !file none\n1: 2")) == 4
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import tempfile
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,24 @@ from typing import Any
 import yaml
 
 from syncd.core.rules import RuleFaults
+from syncd.document import Fault, parse
 from syncd.errors import NoRoom, Unavailable
+from syncd.text import printable
 
 MOST_BYTES = 16 * 1024 * 1024
+MOST_VALUES = 1_000_000
+"""Aliases counted each time: as many rules as there may be, for all their entries."""
 
 _HEADER = """\
 # Written by PUT /rules; what was here before is in {backup}.
 # It may be edited: `syncd rules reload`, PUT /rules/reload or SIGHUP puts it in force.
 """
 
-_NOT_YAML = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
-"""What PyYAML lets slip for values like ``!!int x`` or the date 2024-99-99."""
-
 
 def read(path: Path) -> Any:
     """Return the document in the file; raise RuleFaults if there is none."""
     try:
-        return _document(_text(path))
+        return _document(_data(path))
     except RuleFaults as error:
         raise RuleFaults(*(f"{path}: {fault}" for fault in error.faults)) from None
 
@@ -53,7 +54,7 @@ def write(path: Path, document: Any) -> None:
 # Reading ----------------------------------------------------------------------
 
 
-def _text(path: Path) -> str:
+def _data(path: Path) -> bytes:
     try:
         if not path.is_file():
             what = "is not a file" if path.exists() else "does not exist"
@@ -64,56 +65,25 @@ def _text(path: Path) -> str:
         raise RuleFaults(f"cannot be read: {error.strerror}") from None
     if len(data) > MOST_BYTES:
         raise RuleFaults(f"is larger than {MOST_BYTES} bytes")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise RuleFaults(f"line {line} is not UTF-8 text") from None
+    return data
 
 
-def _document(text: str) -> Any:
-    try:
-        document = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        raise RuleFaults(_words(error)) from None
-    except yaml.YAMLError as error:
-        raise RuleFaults(f"is not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise RuleFaults("goes too deep") from None
-    except _NOT_YAML as error:
-        raise RuleFaults(f"has a value that cannot be: {error}") from None
-    if document is None:
+def _document(data: bytes) -> Any:
+    said = parse(data, None, MOST_VALUES)
+    if said.faults:
+        raise RuleFaults(*map(_words, said.faults))
+    if said.value is None:
         raise RuleFaults("is empty; no rules at all are the line rules: []")
-    if isinstance(document, list):
+    if isinstance(said.value, list):
         raise RuleFaults("begins with a list; put the line rules: above it")
-    return document
+    return said.value
 
 
-def _words(error: yaml.MarkedYAMLError) -> str:
-    mark, problem = error.problem_mark, error.problem or "is not YAML"
-    if "\\t" in problem:
-        problem += "; indent with spaces, not tabs"
-    if mark is None:
-        return problem
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice instead of dropping one."""
-
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Hashable, Any]:
-        """Return the mapping; raise ConstructorError for a key given twice."""
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key {key.value[:40]!r} is there twice",
-                    problem_mark=key.start_mark,
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+def _words(fault: Fault) -> str:
+    """Return a fault with its place as the rules' own faults have it."""
+    parts = [f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault.place]
+    place = printable("".join(parts).removeprefix("."))
+    return f"{place}: {fault.words}" if place else fault.words
 
 
 # Writing ----------------------------------------------------------------------
