@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from syncd.core.file import Kind, Seen, Stamp
+from syncd.core.keeping import Loss
 
 
 class Found(Struct, frozen=True, array_like=True, gc=False, tag="found"):
@@ -59,6 +60,8 @@ class Put(Struct, frozen=True, array_like=True, gc=False, tag="put"):
     hint: tuple[str, Stamp] | None = None
     """The content lies on this entry under that path: rename instead of copying."""
     cause: str = ""
+    was: bytes | None = None
+    """Digest of what is replaced, where known."""
 
 
 class Delete(Struct, frozen=True, array_like=True, gc=False, tag="delete"):
@@ -69,6 +72,9 @@ class Delete(Struct, frozen=True, array_like=True, gc=False, tag="delete"):
     kind: Kind
     stamp: Stamp
     cause: str = ""
+    was: bytes | None = None
+    """Digest of what is removed, where known."""
+    why: Loss = Loss.DELETED
 
 
 class Amend(Struct, frozen=True, array_like=True, gc=False, tag="amend"):

@@ -16,7 +16,19 @@ from syncd.core.change import (
     SetAside,
     Source,
 )
-from syncd.core.file import Copy, Doubt, File, Kind, Mask, Slot, has, mask, slots
+from syncd.core.file import (
+    Copy,
+    Doubt,
+    File,
+    Kind,
+    Mask,
+    Slot,
+    Stamp,
+    has,
+    mask,
+    slots,
+)
+from syncd.core.keeping import Loss
 from syncd.core.world import OnUnmatch, World
 
 _WORKED_WITH = frozenset({Doubt.NONE, Doubt.DAMAGED})
@@ -119,7 +131,7 @@ def _is_to_go(file: File, slot: Slot, copy: Copy, world: World) -> bool:
     if file.deleted:
         return has(file.owners, slot)
     member = world.members.get(slot)
-    if member is None or member.on_unmatch is not OnUnmatch.DELETE:
+    if member is None or member.on_unmatch is OnUnmatch.KEEP:
         return False
     # Only what is safe elsewhere may go, and only what is not someone's edit.
     return file.holds_newest(slot) and bool(file.uptodate)
@@ -145,6 +157,7 @@ def _put(file: File, slot: Slot, number: int, world: World, up: Mask) -> Put | N
         replaces=copy.stamp,
         hint=copy.hint,
         cause=file.cause,
+        was=copy.digest,
     )
 
 
@@ -171,7 +184,7 @@ def _simple(todo: Task, file: File, slot: Slot, number: int, up: Mask) -> Order 
     copy = file.copies[slot]
     assert copy.stamp is not None
     if todo is Task.DELETE:
-        return Delete(number, file.path, copy.kind or file.kind, copy.stamp, file.cause)
+        return _delete(file, copy, copy.stamp, number)
     if todo is Task.AMEND:
         return Amend(
             number, file.path, copy.stamp, file.mode, file.mtime_ns, file.cause
@@ -190,6 +203,14 @@ def _simple(todo: Task, file: File, slot: Slot, number: int, up: Mask) -> Order 
         mime=needs_mime(file, slot),
         cause=file.cause,
     )
+
+
+def _delete(file: File, copy: Copy, stamp: Stamp, number: int) -> Delete:
+    kind = copy.kind or file.kind
+    if file.deleted:
+        return Delete(number, file.path, kind, stamp, file.cause, copy.digest)
+    why = Loss.UNMATCHED
+    return Delete(number, file.path, kind, stamp, file.cause, file.digest, why)
 
 
 def _first_holder(file: File, up: Mask) -> Slot | None:

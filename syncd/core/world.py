@@ -22,6 +22,7 @@ class OnUnmatch(StrEnum):
     """What becomes of a copy that no rule wants any more."""
 
     KEEP = "keep"
+    TRASH = "trash"
     DELETE = "delete"
 
 
@@ -57,11 +58,11 @@ class World(Struct, frozen=True):
     slots: Mask = 0
     """Every configured entry; made of the members."""
     pruning: Mask = 0
-    """Those where copies that no rule wants any more are deleted."""
+    """Those where copies that no rule wants any more go."""
 
     def __post_init__(self) -> None:
-        delete = OnUnmatch.DELETE
-        prune = [s for s, one in self.members.items() if one.on_unmatch is delete]
+        keep = OnUnmatch.KEEP
+        prune = [s for s, one in self.members.items() if one.on_unmatch is not keep]
         force_setattr(self, "slots", mask(self.members))
         force_setattr(self, "pruning", mask(prune))
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from syncd.core.change import Amend, Delete, Put, SetAside
 from syncd.core.file import Seen, Stamp
+from syncd.core.keeping import Kept, Promise, Return
 from syncd.core.room import Room
 from syncd.errors import StorageError
 
@@ -27,6 +28,8 @@ class Can(Flag):
     """It has empty folders."""
     ANY_NAME = auto()
     """It takes names that are not UTF-8."""
+    KEEP_LOST = auto()
+    """It can keep what is replaced or deleted there (Keeping)."""
 
 
 class Facts(Struct, frozen=True):
@@ -248,4 +251,54 @@ class Opening(Driver, Protocol):
 
     def is_unchanged(self, descriptor: int, stamp: Stamp) -> bool:
         """Tell whether the open file still has the stamp."""
+        ...
+
+
+class Returned(Struct, frozen=True):
+    """What bringing something back left: the path, and the folders made for it."""
+
+    seen: Seen
+    made: list[Seen]
+
+
+class Keeping(Driver, Protocol):
+    """A storage that can keep, within itself, what is taken from its paths.
+
+    From ``keep`` on, whatever ``write`` replaces and ``delete`` removes, folders
+    excepted, is kept instead of destroyed. It changes its name at once: at no
+    moment is a content at neither place, and one that was not expected is given
+    back just the same. Nothing that is kept is ever walked, looked at or watched.
+    All that is known of it can be told from the storage alone.
+    """
+
+    def keep(self, promise: Promise) -> None:
+        """Keep what is lost from now on, for as long as promised; before ``open``."""
+        ...
+
+    async def kept(self, path: str) -> list[Kept]:
+        """Return what is kept of the path, in no particular order."""
+        ...
+
+    def kept_below(self, folder: str) -> AsyncIterator[list[Kept]]:
+        """Give what is kept of everything below the folder, some at a time.
+
+        What is kept of one path comes together.
+        """
+        ...
+
+    async def bring_back(
+        self, orders: Sequence[Return]
+    ) -> list[Returned | StorageError]:
+        """Rename what is kept back to its path, and keep what it replaces there.
+
+        StorageChanged if something else lies there, or nothing is kept there any
+        more; parent folders are made where missing.
+        """
+        ...
+
+    def forget_kept(self, *, everywhere: bool) -> AsyncIterator[int]:
+        """Destroy what was promised no longer, in small steps; give how many each.
+
+        Not ``everywhere`` means: only of what was replaced again and again since.
+        """
         ...

@@ -8,9 +8,18 @@ from blake3 import blake3
 
 from syncd.core.change import Amend, Delete, Put, SetAside
 from syncd.core.file import Kind, Seen, Stamp
+from syncd.core.keeping import Kept, Promise, Return
 from syncd.core.path import parent, readable
 from syncd.core.room import Room
-from syncd.drivers.contract import Can, Content, Event, Facts, Writing, Written
+from syncd.drivers.contract import (
+    Can,
+    Content,
+    Event,
+    Facts,
+    Returned,
+    Writing,
+    Written,
+)
 from syncd.drivers.mime import mime as mime_of
 from syncd.drivers.things import Thing, Things
 from syncd.errors import StorageChanged, StorageError, StorageUntrusted
@@ -21,7 +30,7 @@ _CHUNK = 1 << 20
 
 
 class Memory(Things):
-    """See contract.Driver and Watching.
+    """See contract.Driver, Watching and Keeping.
 
     Play a person through ``set`` and ``remove``, a broken storage through
     ``faults`` and ``present``, and a busy writer through ``written_to``.
@@ -34,6 +43,7 @@ class Memory(Things):
         | Can.LINKS
         | Can.DIRECTORIES
         | Can.ANY_NAME
+        | Can.KEEP_LOST
     )
 
     def __init__(
@@ -173,6 +183,38 @@ class Memory(Things):
         """Rename conflict losers out of the way."""
         self._check()
         return [self._attempt(self._set_aside, order) for order in orders]
+
+    def keep(self, promise: Promise) -> None:
+        """Keep what is lost from now on."""
+        self._promise = promise
+
+    async def kept(self, path: str) -> list[Kept]:
+        """Return what is kept of the path."""
+        self._check()
+        return [kept for kept, _ in self._kept.values() if kept.path == path]
+
+    async def kept_below(self, folder: str) -> AsyncGenerator[list[Kept], None]:
+        """Give what is kept of everything below the folder."""
+        self._check()
+        start = f"{folder}/" if folder else ""
+        every = [kept for kept, _ in self._kept.values()]
+        yield sorted(
+            (kept for kept in every if kept.path.startswith(start)),
+            key=lambda kept: kept.path,
+        )
+
+    async def bring_back(
+        self, orders: Sequence[Return]
+    ) -> list[Returned | StorageError]:
+        """Put back what is kept, and keep what it replaces."""
+        self._check()
+        return [self._attempt(self._bring_back, order) for order in orders]
+
+    async def forget_kept(self, *, everywhere: bool) -> AsyncGenerator[int, None]:
+        """Destroy what was promised no longer."""
+        del everywhere
+        self._check()
+        yield self._forget_kept()
 
     async def watch(self, tell: Callable[[Sequence[Event]], None]) -> None:
         """Start telling of every change."""

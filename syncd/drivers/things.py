@@ -11,8 +11,9 @@ from syncd import clock
 from syncd.core.change import Amend, Delete, Put, SetAside
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.ignoring import Ignored
+from syncd.core.keeping import Kept, Loss, Promise, Return, superfluous
 from syncd.core.path import checked, is_reserved, name, parent, readable
-from syncd.drivers.contract import Event, What, Written
+from syncd.drivers.contract import Event, Returned, What, Written
 from syncd.errors import BadRequest, StorageChanged, StorageError
 
 _PARENT_MODE = 0o755
@@ -50,6 +51,8 @@ class Things:
         self._ignored = Ignored(ignore)
         self._numbers = count(1)
         self._made: list[Seen] = []
+        self._promise: Promise | None = None
+        self._kept: dict[str, tuple[Kept, Thing]] = {}
         self._tell: Callable[[Sequence[Event]], None] | None = None
 
     def set(self, path: str, thing: Thing) -> Seen:
@@ -125,6 +128,7 @@ class Things:
             raise StorageChanged(f"{readable(put.path)} is taken")
         if put.kind is not Kind.DIRECTORY:
             self._expect(put.path, put.replaces)
+            self._keep(put.path, Loss.REPLACED, put.cause, put.was)
         mode = 0o777 if put.kind is Kind.LINK else put.mode
         mtime = 0 if put.kind is Kind.DIRECTORY else put.mtime_ns
         return self.set(put.path, Thing(put.kind, content, mtime, mode, put.target))
@@ -135,6 +139,7 @@ class Things:
         thing = self.things.get(old)
         if thing is None or thing.kind is not Kind.FILE or thing.stamp() != stamp:
             raise StorageChanged(f"hint {readable(old)} is not what it was")
+        self._keep(put.path, Loss.REPLACED, put.cause, put.was)
         moved = but(self.remove(old), mode=put.mode, mtime_ns=put.mtime_ns)
         return Written(self.set(put.path, moved), put.digest, 0)
 
@@ -155,7 +160,57 @@ class Things:
         if thing is None or thing.kind is not order.kind:
             raise StorageChanged(f"{readable(order.path)} is not what it was")
         if thing.kind is not Kind.DIRECTORY or self._is_bare(order.path):
+            self._keep(order.path, order.why, order.cause, order.was)
             self.remove(order.path)
+
+    def _keep(self, path: str, loss: Loss, cause: str, digest: bytes | None) -> None:
+        thing = self.things.get(path)
+        if self._promise is None or thing is None or thing.kind is Kind.DIRECTORY:
+            return
+        place = f"kept {next(self._numbers)}"
+        kept = Kept(
+            path=path,
+            place=place,
+            at_ns=clock.nanoseconds() + next(self._numbers),
+            kind=thing.kind,
+            size=thing.stamp().size,
+            mtime_ns=thing.mtime_ns,
+            loss=loss,
+            cause=cause,
+            digest=digest,
+        )
+        self._kept[place] = kept, thing
+
+    def _bring_back(self, order: Return) -> Returned:
+        if order.place not in self._kept:
+            raise StorageChanged(f"{readable(order.path)} is no longer kept")
+        self._expect(order.path, order.there)
+        if self._is_folder(order.path):
+            raise StorageChanged(f"{readable(order.path)} is a folder")
+        before, self._made = self._made, []
+        try:
+            self._parents(order.path)
+        finally:
+            made, self._made = self._made, before
+        self._keep(order.path, Loss.UNDONE, order.cause, order.digest)
+        _, thing = self._kept.pop(order.place)
+        return Returned(self.set(order.path, thing), made)
+
+    def _forget_kept(self) -> int:
+        if self._promise is None:
+            return 0
+        by_path: dict[str, dict[int, str]] = {}
+        for place, (kept, _) in self._kept.items():
+            by_path.setdefault(kept.path, {})[kept.at_ns] = place
+        now = clock.nanoseconds()
+        gone = [
+            places[at]
+            for places in by_path.values()
+            for at in superfluous(places, self._promise, now)
+        ]
+        for place in gone:
+            del self._kept[place]
+        return len(gone)
 
     def _set_aside(self, order: SetAside) -> Seen:
         self._expect(order.path, order.stamp)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from syncd.core import work
 from syncd.core.change import Amend, Delete, Inspect, Put, SetAside, Source
 from syncd.core.file import Copy, Doubt, File, Kind, Stamp, Trouble, mask
+from syncd.core.keeping import Loss
 from syncd.core.work import Task
 from syncd.core.world import Member, OnUnmatch
 from tests.core.story import NOW, TO_ALL, A, B, C, Story, a_world, without
@@ -121,6 +122,7 @@ def test_who_is_behind():
 ON_UNMATCH = a_world(B=Member("B", on_unmatch=OnUnmatch.DELETE))
 
 
+@pytest.mark.parametrize("on_unmatch", [OnUnmatch.DELETE, OnUnmatch.TRASH])
 @pytest.mark.parametrize(
     ("file", "goes"),
     [
@@ -132,10 +134,38 @@ ON_UNMATCH = a_world(B=Member("B", on_unmatch=OnUnmatch.DELETE))
         (with_b(HELD, replace(FILE, owners=0)), False),
     ],
 )
-def test_an_unwanted_copy_goes_only_where_asked_for_and_once_it_is_safe(file, goes):
-    assert (work.task(file, B, ON_UNMATCH) is Task.DELETE) == goes
+def test_an_unwanted_copy_goes_only_where_asked_for_and_once_it_is_safe(
+    file, goes, on_unmatch
+):
+    world = a_world(B=Member("B", on_unmatch=on_unmatch))
+
+    assert (work.task(file, B, world) is Task.DELETE) == goes
     assert work.task(file, B, WORLD) is None
-    assert work.task(file, B, without(ON_UNMATCH, B)) is None
+    assert work.task(file, B, without(world, B)) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (
+            with_b(replace(STALE, digest=b"o" * 32), GONE),
+            Delete(5, "x", Kind.FILE, STAMP, "because", b"o" * 32, Loss.DELETED),
+        ),
+        (
+            with_b(HELD, replace(FILE, owners=0b001)),
+            Delete(5, "x", Kind.FILE, STAMP, "because", DIGEST, Loss.UNMATCHED),
+        ),
+    ],
+)
+def test_a_deletion_says_what_goes_and_why(file, expected):
+    assert work.order(file, B, 5, ON_UNMATCH, UP) == expected
+
+
+def test_a_put_says_what_it_replaces():
+    order = work.order(with_b(replace(STALE, digest=b"o" * 32)), B, 5, WORLD, UP)
+
+    assert isinstance(order, Put)
+    assert order.was == b"o" * 32
 
 
 # Orders -----------------------------------------------------------------------
@@ -205,13 +235,9 @@ def test_nothing_is_put_over_what_lost_a_conflict_before_it_is_kept():
 def test_the_simple_orders():
     aside = replace(STALE, doubt=Doubt.ASIDE, aside="y")
     folder = with_b(replace(STALE, kind=Kind.DIRECTORY), GONE)
-    unwanted = with_b(HELD, replace(FILE, owners=0b001))
 
     assert work.order(folder, B, 5, WORLD, UP) == Delete(
         5, "x", Kind.DIRECTORY, STAMP, "because"
-    )
-    assert work.order(unwanted, B, 5, ON_UNMATCH, UP) == Delete(
-        5, "x", Kind.FILE, STAMP, "because"
     )
     assert work.order(with_b(replace(HELD, meta=-1)), B, 5, WORLD, UP) == Amend(
         5, "x", STAMP, 0o644, 1, "because"

@@ -22,6 +22,7 @@ from watchdog.observers.inotify_c import InotifyFD
 from syncd import clock
 from syncd.core.change import Amend, Delete, SetAside
 from syncd.core.file import Kind, Stamp
+from syncd.core.keeping import Promise
 from syncd.core.path import from_bytes
 from syncd.drivers.contract import Event, What, Writing, Written
 from syncd.drivers.local_storage import renames, replacing
@@ -57,9 +58,11 @@ def root(tmp_path) -> Path:
     return path
 
 
-@pytest.fixture
-async def driver(root) -> AsyncIterator[LocalStorage]:
+@pytest.fixture(params=["destroys", "keeps"])
+async def driver(root, request) -> AsyncIterator[LocalStorage]:
     local = LocalStorage(root)
+    if request.param == "keeps":
+        local.keep(Promise(7, 100))
     await local.open()
     yield local
     await local.close()
@@ -74,6 +77,18 @@ def descriptor(path: Path) -> Iterator[int]:
         yield number
     finally:
         os.close(number)
+
+
+def lying(root: Path) -> dict[str, bytes]:
+    """What lies at the top of the root, for people."""
+    files = (path for path in root.iterdir() if not path.name.startswith(".syncd-"))
+    return {path.name: path.read_bytes() for path in files}
+
+
+def trashed(root: Path) -> list[bytes]:
+    """The contents that the trash keeps."""
+    trash = root / ".syncd-trash"
+    return sorted(path.read_bytes() for path in trash.rglob("*~*"))
 
 
 def open_files() -> int:
@@ -537,8 +552,8 @@ class TestRaces:
         [error] = await write(driver, Writing(order, chunks(b"ordered")))
 
         assert isinstance(error, StorageChanged)
-        left = {path.name: path.read_bytes() for path in root.iterdir()}
-        assert left == ({} if way == "remove" else {"a": b"edit"})
+        assert lying(root) == ({} if way == "remove" else {"a": b"edit"})
+        assert trashed(root) == []
 
     async def test_two_edits_in_the_last_moments_are_kept(
         self, driver, root, monkeypatch
@@ -557,8 +572,8 @@ class TestRaces:
         [error] = await write(driver, Writing(order, chunks(b"ordered")))
 
         assert isinstance(error, StorageChanged)
-        left = {path.name: path.read_bytes() for path in root.iterdir()}
-        assert left == {"a": b"edit 3", "a-2": b"edit 2"}
+        assert lying(root) == {"a": b"edit 3", "a-2": b"edit 2"}
+        assert trashed(root) == []
 
     async def test_an_edit_that_cannot_go_back_is_kept_beside(
         self, driver, root, monkeypatch
@@ -599,7 +614,7 @@ class TestRaces:
         order = put("a", b"ordered", replaces=seen.stamp)
         await write(driver, Writing(order, chunks(b"ordered")))
 
-        [kept] = root.glob(".syncd-*.tmp")
+        [kept] = [*root.glob(".syncd-*.tmp"), *root.glob(".syncd-trash/*/*~*")]
         assert kept.read_bytes() == b"edit"
         kept.unlink()
 
@@ -643,8 +658,8 @@ class TestRaces:
                 [error] = await write(driver, Writing(order, None))
 
         assert isinstance(error, StorageChanged)
-        left = {path.name: path.read_bytes() for path in root.iterdir()}
-        assert left == {"a": b"mine", "over": b"over"}
+        assert lying(root) == {"a": b"mine", "over": b"over"}
+        assert trashed(root) == []
 
     async def test_someone_else_takes_a_free_name(self, driver, root):
         async def slow():
@@ -709,7 +724,9 @@ class TestOldFileSystems:
         assert isinstance(taken, StorageChanged)
         assert (root / "c").read_bytes() == b"two"
         assert await driver.delete([Delete(1, "c", Kind.FILE, aside.stamp)]) == [None]
-        assert list(root.iterdir()) == []
+        assert lying(root) == {}
+        keeps = (root / ".syncd-trash").exists()
+        assert trashed(root) == ([b"one", b"two"] if keeps else [])
 
     async def test_folders_are_set_aside_without_links(self, driver, root):
         (root / "d").mkdir()

@@ -14,6 +14,7 @@ from syncd.drivers.local_storage.making import Durable, dress_at, set_folder_mod
 from syncd.drivers.local_storage.reading import changed
 from syncd.drivers.local_storage.replacing import expect, remove
 from syncd.drivers.local_storage.temps import Temps
+from syncd.drivers.local_storage.trash import Bin, Lost
 
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
@@ -38,7 +39,9 @@ def amend(folders: Folders, order: Amend, durable: Durable) -> Seen:
     return seen
 
 
-def delete(folders: Folders, order: Delete, temps: Temps, durable: Durable) -> None:
+def delete(
+    folders: Folders, order: Delete, temps: Temps, durable: Durable, bin_: Bin | None
+) -> None:
     """Remove what lies there if it is what the order says; gone already is fine."""
     try:
         folder, name = folders.at(order.path)
@@ -52,7 +55,8 @@ def delete(folders: Folders, order: Delete, temps: Temps, durable: Durable) -> N
     if order.kind is Kind.DIRECTORY:
         _remove_folder(folders, order.path, durable)
     else:
-        remove(folder, name, order.stamp, order.path, temps)
+        take = bin_.taking(Lost.by(order), durable) if bin_ else None
+        remove((folder, name), order.stamp, order.path, temps, take)
         durable.touch(parent(order.path))
 
 

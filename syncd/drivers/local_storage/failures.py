@@ -22,8 +22,10 @@ NO_PATH = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
 """The file system does not know the call, or not with these flags."""
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""There is no room."""
+
 _CHANGED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BUSY = frozenset({errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.ETXTBSY})
 _ILLEGAL = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
@@ -55,7 +57,7 @@ def attempt(work: Callable[[], T], path: str) -> T | StorageError:
 def _kind(number: int | None) -> type[StorageError]:
     if number in _CHANGED:
         return StorageChanged
-    if number in _FULL:
+    if number in FULL:
         return StorageFull
     if number == errno.EROFS:
         return StorageReadOnly

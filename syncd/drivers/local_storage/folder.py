@@ -10,6 +10,9 @@ from typing import Self
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.path import from_bytes, is_reserved, name, parent, to_bytes
 
+Place = tuple[int, bytes]
+"""The descriptor of a folder, and a name in it."""
+
 _FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _READABLE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOST = 64

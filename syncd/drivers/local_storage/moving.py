@@ -2,7 +2,6 @@
 
 import errno
 import os
-from contextlib import suppress
 from stat import S_IMODE
 
 from syncd.core.change import Put, SetAside
@@ -10,6 +9,7 @@ from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.path import from_bytes, parent, readable
 from syncd.drivers.local_storage.folder import (
     Folders,
+    Place,
     is_same,
     kind_of,
     seen_at,
@@ -20,12 +20,13 @@ from syncd.drivers.local_storage.reading import changed
 from syncd.drivers.local_storage.renames import exchange, rename_new
 from syncd.drivers.local_storage.replacing import expect, remove, rename_free
 from syncd.drivers.local_storage.temps import Temps
-from syncd.errors import StorageChanged
+from syncd.drivers.local_storage.trash import Take
+from syncd.errors import StorageChanged, StorageError
 
-Place = tuple[int, bytes]
 
-
-def move_here(folders: Folders, put: Put, temps: Temps, durable: Durable) -> Seen:
+def move_here(
+    folders: Folders, put: Put, temps: Temps, durable: Durable, take: Take | None
+) -> Seen:
     """Rename the file the hint names; words begin with "hint" if that is of no use."""
     assert put.hint is not None
     old, stamp = put.hint
@@ -35,7 +36,7 @@ def move_here(folders: Folders, put: Put, temps: Temps, durable: Durable) -> See
         if put.replaces is None:
             _move_new(source, to, stamp, put)
         else:
-            _move_over(source, to, stamp, put, temps)
+            _move_over(source, to, put, temps, take)
     except OSError as error:
         if error.errno == errno.EXDEV:
             raise _no_use(old, "is on another file system") from error
@@ -91,16 +92,25 @@ def _move_new(source: Place, to: Place, stamp: Stamp, put: Put) -> None:
         raise _no_use(put.path, "changed while it was renamed")
 
 
-def _move_over(source: Place, to: Place, stamp: Stamp, put: Put, temps: Temps) -> None:
+def _move_over(
+    source: Place, to: Place, put: Put, temps: Temps, take: Take | None
+) -> None:
+    assert put.hint is not None
     assert put.replaces is not None
     status = expect(*to, put.replaces, put.path)
     if kind_of(status) is Kind.DIRECTORY:
         raise StorageChanged(f"{readable(put.path)} is a folder")
     if not exchange(*source, *to):
         raise _no_use(put.path, "cannot replace on this file system")
-    if is_same(os.lstat(to[1], dir_fd=to[0]), stamp):
-        with suppress(StorageChanged):
-            remove(*source, put.replaces, put.path, temps)
+    if is_same(os.lstat(to[1], dir_fd=to[0]), put.hint[1]):
+        try:
+            remove(source, put.replaces, put.path, temps, take)
+        except StorageChanged:
+            pass
+        except (StorageError, OSError):
+            exchange(*source, *to)
+            raise
+        else:
             return
     exchange(*source, *to)
     raise changed(put.path)

@@ -8,7 +8,8 @@ from syncd.drivers.local_storage.failures import UNSUPPORTED
 
 _NOREPLACE = 1
 _EXCHANGE = 2
-_CANNOT_LINK = UNSUPPORTED | {errno.EPERM, errno.EMLINK}
+CANNOT_LINK = UNSUPPORTED | {errno.EPERM, errno.EMLINK}
+"""The file system has no second names, or not for this."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -50,7 +51,7 @@ def _link_new(folder: int, name: bytes, to: int, to_name: bytes) -> None:
     try:
         os.link(name, to_name, src_dir_fd=folder, dst_dir_fd=to, follow_symlinks=False)
     except OSError as error:
-        if error.errno not in _CANNOT_LINK:
+        if error.errno not in CANNOT_LINK:
             raise
         _look_and_rename(folder, name, to, to_name)
     else:

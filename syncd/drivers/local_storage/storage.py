@@ -6,14 +6,16 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from syncd import clock
 from syncd.core.change import Amend, Delete, SetAside
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.ignoring import Ignored
+from syncd.core.keeping import Kept, Promise, Return
 from syncd.core.room import Room
-from syncd.drivers.contract import Can, Facts, Writing, Written
+from syncd.drivers.contract import Can, Facts, Returned, Writing, Written
+from syncd.drivers.local_storage import kept
 from syncd.drivers.local_storage.changing import amend, delete, prune
 from syncd.drivers.local_storage.failures import attempt
 from syncd.drivers.local_storage.folder import Folders
@@ -28,21 +30,25 @@ from syncd.drivers.local_storage.reading import (
     open_file,
     opened,
 )
+from syncd.drivers.local_storage.returning import bring_back
 from syncd.drivers.local_storage.root import MARKER, Root
 from syncd.drivers.local_storage.stopping import Work
 from syncd.drivers.local_storage.temps import Temps
+from syncd.drivers.local_storage.trash import Bin, Trash
 from syncd.drivers.local_storage.visits import Visits
 from syncd.drivers.local_storage.walking import Found, Walker, is_empty
 from syncd.drivers.local_storage.watching import Tell, Watcher
 from syncd.drivers.local_storage.writing import MOST, Writer
 from syncd.errors import StorageError
 
+T = TypeVar("T")
+
 _WALK_ENTRIES = 1000
 _WALK_SECONDS = 0.02
 
 
 class LocalStorage:
-    """A folder on this machine; see contract.Driver, Watching and Opening."""
+    """A folder on this machine; see contract.Driver, Watching, Opening and Keeping."""
 
     can: ClassVar[Can] = (
         Can.WATCH
@@ -52,6 +58,7 @@ class LocalStorage:
         | Can.LINKS
         | Can.DIRECTORIES
         | Can.ANY_NAME
+        | Can.KEEP_LOST
     )
 
     def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
@@ -60,7 +67,8 @@ class LocalStorage:
         self._ignored = Ignored(ignore)
         self._temps = Temps()
         self._maker = Maker()
-        self._walker = Walker(self._ignored, self._temps)
+        self._trash = Trash()
+        self._walker = Walker(self._ignored, self._temps, self._trash.met)
         self._watcher: Watcher | None = None
 
     @classmethod
@@ -174,17 +182,19 @@ class LocalStorage:
 
         def write(work: Work, folders: Folders) -> list[Written | StorageError]:
             answers: list[Written | StorageError] = []
-            for start in range(0, len(items), MOST):
-                some = items[start : start + MOST]
-                answers += Writer(
-                    folders,
-                    ignored=self._ignored,
-                    temps=self._temps,
-                    maker=self._maker,
-                    durable=Durable(folders, len(some), self._visits.flusher),
-                    work=work,
-                ).write(some)
-            return answers
+            with self._trash.bin(self._root.handle) as bin_:
+                for start in range(0, len(items), MOST):
+                    some = items[start : start + MOST]
+                    answers += Writer(
+                        folders,
+                        ignored=self._ignored,
+                        temps=self._temps,
+                        maker=self._maker,
+                        durable=Durable(folders, len(some), self._visits.flusher),
+                        work=work,
+                        bin_=bin_,
+                    ).write(some)
+            return self._trash.blamed(answers)
 
         with self._visits.work(progress) as work:
             try:
@@ -206,11 +216,14 @@ class LocalStorage:
     async def delete(self, orders: Sequence[Delete]) -> list[StorageError | None]:
         """Remove files, links and empty folders."""
 
-        def remove(folders: Folders, order: Delete, durable: Durable) -> None:
+        def remove(
+            bin_: Bin | None, folders: Folders, order: Delete, durable: Durable
+        ) -> None:
             if not self._ignored.has(order.path, folder=order.kind is Kind.DIRECTORY):
-                delete(folders, order, self._temps, durable)
+                delete(folders, order, self._temps, durable, bin_)
 
-        return await self._visits.each(orders, remove)
+        with self._trash.bin(self._root.handle) as bin_:
+            return await self._visits.each(orders, partial(remove, bin_))
 
     async def prune(self, folders: Sequence[str]) -> list[str]:
         """Remove those of the folders that are empty."""
@@ -230,6 +243,62 @@ class LocalStorage:
             return set_aside(folders, order, self._maker, durable)
 
         return await self._visits.each(orders, rename)
+
+    def keep(self, promise: Promise) -> None:
+        """Keep what is lost from now on."""
+        self._trash.promise = promise
+
+    async def kept(self, path: str) -> list[Kept]:
+        """Return what is kept of the path."""
+        return await self._visits.one(path, lambda folders: kept.kept(folders, path))
+
+    async def kept_below(self, folder: str) -> AsyncGenerator[list[Kept], None]:
+        """Give what is kept of everything below the folder, some at a time."""
+        bases = self._trash.bases()
+        async for some in self._in_steps(
+            lambda folders: kept.kept_below(folders, folder, bases)
+        ):
+            yield some
+
+    async def bring_back(
+        self, orders: Sequence[Return]
+    ) -> list[Returned | StorageError]:
+        """Rename what is kept back to its path, and keep what it replaces there."""
+
+        def bring(
+            bin_: Bin | None, folders: Folders, order: Return, durable: Durable
+        ) -> Returned:
+            return bring_back(folders, order, bin_, durable)
+
+        with self._trash.bin(self._root.handle) as bin_:
+            return await self._visits.each(orders, partial(bring, bin_))
+
+    async def forget_kept(self, *, everywhere: bool) -> AsyncGenerator[int, None]:
+        """Destroy what was promised no longer, in small steps."""
+        promise, bases = self._trash.promise, self._trash.bases()
+        crowded = self._trash.crowded()
+        if promise is None:
+            return
+        now = clock.nanoseconds()
+
+        def forget(folders: Folders) -> Iterator[int]:
+            if everywhere:
+                return kept.forget(folders, bases, promise, now)
+            return kept.forget_of_crowded(folders, bases, crowded, promise, now)
+
+        async for gone in self._in_steps(forget):
+            yield gone
+
+    async def _in_steps(
+        self, do: Callable[[Folders], Iterator[T]]
+    ) -> AsyncGenerator[T, None]:
+        """Do something long in many short visits to a thread."""
+        await self._visits.in_thread(self._root.check)
+        with Folders(self._root.handle) as folders:
+            steps = do(folders)
+            while some := await self._visits.one("", lambda _: _for_a_while(steps)):
+                for one in some:
+                    yield one
 
     async def watch(self, tell: Tell) -> None:
         """Start telling, on this loop, of every change from now on, until closed."""
@@ -267,6 +336,17 @@ class LocalStorage:
 
 def _chunk(descriptor: int, start: int, end: int, _: Folders) -> bytes:
     return os.pread(descriptor, min(STEP, end - start), start)
+
+
+def _for_a_while(steps: Iterator[T]) -> list[T]:
+    """Take as many steps as are worth a visit."""
+    taken: list[T] = []
+    until = clock.monotonic() + _WALK_SECONDS
+    for one in steps:
+        taken.append(one)
+        if clock.monotonic() >= until:
+            break
+    return taken
 
 
 def _some(folders: Iterator[Found]) -> list[Found]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from syncd.core.change import Amend, Delete, SetAside
+from syncd.core.keeping import Return
 from syncd.drivers.local_storage.failures import attempt
 from syncd.drivers.local_storage.flushing import Flusher
 from syncd.drivers.local_storage.folder import Folders
@@ -17,7 +18,7 @@ from syncd.drivers.local_storage.stopping import Stopped, Work
 from syncd.errors import StorageError
 
 T = TypeVar("T")
-Order = TypeVar("Order", Amend, Delete, SetAside)
+Order = TypeVar("Order", Amend, Delete, SetAside, Return)
 
 _THREADS = 8
 

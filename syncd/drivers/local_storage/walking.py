@@ -1,7 +1,7 @@
 """Looking at a whole tree, folder by folder, and at single paths."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from syncd.core.file import Kind, Seen
 from syncd.core.ignoring import Ignored
@@ -9,6 +9,7 @@ from syncd.core.path import RESERVED, from_bytes, is_reserved, readable
 from syncd.drivers.local_storage.failures import NO_PATH
 from syncd.drivers.local_storage.folder import Folders, seen, seen_at
 from syncd.drivers.local_storage.temps import Temps
+from syncd.drivers.local_storage.trash import TRASH
 
 Found = tuple[str, list[Seen]]
 
@@ -16,7 +17,14 @@ Found = tuple[str, list[Seen]]
 class Walker:
     """Walks trees, and remembers what could not be read and what is left alone."""
 
-    def __init__(self, ignored: Ignored, temps: Temps) -> None:
+    def __init__(
+        self,
+        ignored: Ignored,
+        temps: Temps,
+        met_trash: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``met_trash`` is told of each folder that a trash lies in."""
+        self._met_trash = met_trash
         self._ignored = ignored
         self._temps = temps
         self._left_alone: dict[str, int] = {}
@@ -109,6 +117,8 @@ class Walker:
     ) -> Seen | None:
         name = entry.name
         if name.startswith(RESERVED):
+            if name == TRASH:
+                self._met_trash(before.removesuffix("/"))
             self._temps.clear(handle, name)
             return None
         path = before + (name if name.isascii() else from_bytes(os.fsencode(name)))

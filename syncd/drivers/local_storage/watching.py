@@ -186,7 +186,12 @@ class Watcher(WatchCallback):
         handle = folders.reading(folder)
         try:
             with os.scandir(handle) as entries:
-                names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+                names = [
+                    entry.name
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False)
+                    and not entry.name.startswith(RESERVED)
+                ]
         finally:
             os.close(handle)
         before = folder + "/" if folder else ""

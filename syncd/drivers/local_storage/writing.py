@@ -29,6 +29,7 @@ from syncd.drivers.local_storage.renames import rename_new
 from syncd.drivers.local_storage.replacing import replace
 from syncd.drivers.local_storage.stopping import Work
 from syncd.drivers.local_storage.temps import Temps
+from syncd.drivers.local_storage.trash import Bin, Lost, Take
 from syncd.errors import StorageChanged, StorageError
 
 MOST = 1000
@@ -67,6 +68,7 @@ class Writer:
         maker: Maker,
         durable: Durable,
         work: Work,
+        bin_: Bin | None,
     ) -> None:
         self._folders = folders
         self._ignored = ignored
@@ -74,6 +76,7 @@ class Writer:
         self._maker = maker
         self._durable = durable
         self._work = work
+        self._bin = bin_
         self._waiting: dict[bytes, str] = {}
 
     def write(self, items: Sequence[Writing]) -> list[Answer]:
@@ -162,7 +165,8 @@ class Writer:
             if put.replaces is None:
                 self._rename_new(folder, temp, name, put)
             else:
-                replace(folder, temp, name, put.replaces, put.path)
+                to = (folder, name)
+                replace((folder, temp), to, put.replaces, put.path, self._taking(put))
         except BaseException:
             self._discard_own(folder, staged)
             raise
@@ -171,8 +175,12 @@ class Writer:
         return Written(_result(folder, name, staged), staged.digest, _copied(put))
 
     def _move(self, put: Put) -> Written:
-        seen = move_here(self._folders, put, self._temps, self._durable)
+        take = self._taking(put)
+        seen = move_here(self._folders, put, self._temps, self._durable, take)
         return Written(seen, put.digest, 0)
+
+    def _taking(self, put: Put) -> Take | None:
+        return self._bin.taking(Lost.by(put), self._durable) if self._bin else None
 
     def _rename_new(self, folder: int, temp: bytes, name: bytes, put: Put) -> None:
         try:

@@ -1,0 +1,111 @@
+"""What a kept content is called: its own name, and all that is known of it.
+
+``NAME~HHMMSS.NNNNNNNNN-LCAUSE-MTIME-DIGEST`` in a folder named after the day (UTC),
+which repeats the folders of the path. What follows the tilde has a fixed form
+without another tilde, so that any name can be told from it. A name too long for
+that is a folder, too, and the rest the name of a file in it.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from msgspec import Struct
+
+from syncd.core.file import DIGEST_SIZE
+from syncd.core.keeping import Loss
+
+_SECOND = 1_000_000_000
+_MASK = (1 << 64) - 1
+_LETTERS = {
+    Loss.REPLACED: "r",
+    Loss.DELETED: "d",
+    Loss.UNMATCHED: "u",
+    Loss.UNDONE: "b",
+}
+_LOSSES = {letter: loss for loss, letter in _LETTERS.items()}
+_NONE = "0"
+
+LONGEST = 117
+"""Bytes that are put behind a name, at most."""
+
+_CAUSE = re.compile("[0-9a-z]{1,16}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LABEL = re.compile(
+    rb"(?P<name>.*)~(?P<time>\d{6})\.(?P<part>\d{9})-(?P<loss>[rdub])"
+    rb"(?P<cause>[0-9a-z]{0,16})-(?P<mtime>[0-9a-f]{16})-(?P<digest>[0-9a-f]{64}|0)",
+    re.DOTALL,
+)
+
+
+class Label(Struct, frozen=True):
+    """What the name of a kept content says."""
+
+    name: bytes
+    """What it was called; empty: like the folder it lies in."""
+    at_ns: int
+    loss: Loss
+    cause: str
+    mtime: str
+    """Its modification time, in the form that ``mtime`` gives."""
+    digest: bytes | None
+
+
+def day(at_ns: int) -> str:
+    """Return the name of the folder for what is taken away at that moment."""
+    return datetime.fromtimestamp(at_ns // _SECOND, UTC).strftime("%Y-%m-%d")
+
+
+def is_day(name: str) -> bool:
+    """Tell whether a folder is named after a day."""
+    if not _DAY.fullmatch(name):
+        return False
+    try:
+        date.fromisoformat(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_over(name: str, now_ns: int) -> bool:
+    """Tell whether nothing more will be put into the folder of that day."""
+    # A day more: what has just been given its place may still be on its way there.
+    yesterday = datetime.fromtimestamp(now_ns // _SECOND, UTC) - timedelta(days=1)
+    return name < yesterday.strftime("%Y-%m-%d")
+
+
+def mtime(mtime_ns: int) -> str:
+    """Return a modification time in a form of fixed length."""
+    return f"{mtime_ns & _MASK:016x}"
+
+
+def written(
+    at_ns: int, loss: Loss, cause: str, mtime_ns: int, digest: bytes | None
+) -> bytes:
+    """Return what is put behind a name."""
+    moment = datetime.fromtimestamp(at_ns // _SECOND, UTC).strftime("%H%M%S")
+    cause = cause if _CAUSE.fullmatch(cause) else ""
+    told = digest.hex() if digest and len(digest) == DIGEST_SIZE else _NONE
+    return (
+        f"~{moment}.{at_ns % _SECOND:09}-{_LETTERS[loss]}{cause}"
+        f"-{mtime(mtime_ns)}-{told}"
+    ).encode()
+
+
+def read(on: str, name: bytes) -> Label | None:
+    """Return what a name in the folder of a day says; None if it is none of ours."""
+    found = _LABEL.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(f"{on}T{found['time'].decode()}+00:00")
+    except ValueError:
+        return None
+    digest = found["digest"].decode()
+    return Label(
+        name=found["name"],
+        at_ns=int(moment.timestamp()) * _SECOND + int(found["part"]),
+        loss=_LOSSES[found["loss"].decode()],
+        cause=found["cause"].decode(),
+        mtime=found["mtime"].decode(),
+        digest=None if digest == _NONE else bytes.fromhex(digest),
+    )
