@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from syncd.core.keeping import Promise
 from syncd.drivers.contract import Driver
 from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.drivers.memory import Memory
@@ -16,12 +17,15 @@ Made = tuple[Any, Hand]
 
 @pytest.fixture(params=["memory", "local_storage"])
 async def made(request, tmp_path) -> AsyncIterator[Callable[..., Any]]:
-    """Makes open drivers on the storage, with patterns to ignore, and closes them."""
+    """Makes open drivers on the storage, with patterns to ignore, and closes them.
+
+    With a promise, they keep what is lost.
+    """
     root = tmp_path / "root"
     root.mkdir()
     drivers: list[Driver] = []
 
-    async def make(*ignore: str) -> Made:
+    async def make(*ignore: str, promise: Promise | None = None) -> Made:
         driver: Any
         if request.param == "memory":
             driver = Memory.create({}, ignore)
@@ -30,6 +34,8 @@ async def made(request, tmp_path) -> AsyncIterator[Callable[..., Any]]:
             driver = LocalStorage.create({"root": str(root)}, ignore)
             hand = LocalHand(root)
         drivers.append(driver)
+        if promise is not None:
+            driver.keep(promise)
         await driver.open()
         return driver, hand
 

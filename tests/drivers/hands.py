@@ -98,6 +98,7 @@ class LocalHand:
             from_bytes(os.fsencode(path.relative_to(self._root)))
             for path in self._root.rglob("*")
             if path.name != ".syncd-marker"
+            and ".syncd-trash" not in path.relative_to(self._root).parts
         }
 
     def lose(self) -> None:

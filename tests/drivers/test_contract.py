@@ -6,10 +6,12 @@ import os
 import pytest
 from blake3 import blake3
 
+from syncd import clock
 from syncd.core.change import Amend, Delete, SetAside
 from syncd.core.file import Kind, Seen, Stamp
+from syncd.core.keeping import Kept, Loss, Promise, Return
 from syncd.core.path import from_bytes
-from syncd.drivers.contract import Event, What, Writing, Written
+from syncd.drivers.contract import Can, Event, Returned, What, Writing, Written
 from syncd.errors import (
     StorageChanged,
     StorageError,
@@ -730,3 +732,248 @@ class TestWatching:
         await asyncio.sleep(0.05)
 
         assert len(told) == before
+
+
+OLD = b"o" * 32
+FOREVER = Promise(days=100, versions=100)
+
+
+async def kept(driver, path: str) -> dict[int, Kept]:
+    return {one.at_ns: one for one in await driver.kept(path)}
+
+
+async def all_kept(driver, folder: str = "") -> list[Kept]:
+    pages = [page async for page in driver.kept_below(folder)]
+    return sorted((one for page in pages for one in page), key=lambda one: one.at_ns)
+
+
+class TestKeeping:
+    """What a driver keeps of contents that it takes away."""
+
+    @pytest.fixture
+    async def pair(self, made):
+        driver, hand = await made(promise=FOREVER)
+        if Can.KEEP_LOST not in driver.can:
+            pytest.skip("the driver keeps nothing")
+        return driver, hand
+
+    async def replaced(self, driver, path: str, *contents: bytes, **others) -> Seen:
+        seen = await look(driver, path)
+        for content in contents:
+            replaces = seen.stamp if seen else None
+            seen = await placed(driver, path, content, replaces=replaces, **others)
+        assert isinstance(seen, Seen)
+        return seen
+
+    async def deleted(self, driver, path: str, **others) -> None:
+        seen = await look(driver, path)
+        order = Delete(1, path, seen.kind, seen.stamp, **others)
+        assert await driver.delete([order]) == [None]
+
+    async def back(self, driver, one: Kept, **others):
+        there = await look(driver, one.path)
+        order = Return(one.path, one.place, there.stamp if there else None, **others)
+        [answer] = await driver.bring_back([order])
+        return answer
+
+    async def test_what_is_replaced_is_kept_and_all_is_told_of_it(self, driver):
+        before = clock.nanoseconds()
+        await self.replaced(driver, "d/a", b"old", b"newer", cause="c0ffee12", was=OLD)
+
+        [one] = await driver.kept("d/a")
+        assert before < one.at_ns < clock.nanoseconds() + 10**9
+        assert one == Kept(
+            path="d/a",
+            place=one.place,
+            at_ns=one.at_ns,
+            kind=Kind.FILE,
+            size=3,
+            mtime_ns=YESTERDAY,
+            loss=Loss.REPLACED,
+            cause="c0ffee12",
+            digest=OLD,
+        )
+        assert await driver.kept("d") == await driver.kept("a") == []
+
+    @pytest.mark.parametrize("why", [Loss.DELETED, Loss.UNMATCHED])
+    async def test_what_is_deleted_is_kept(self, driver, hand, why):
+        await self.replaced(driver, "a", b"old")
+        await self.deleted(driver, "a", why=why, was=None)
+
+        [one] = await driver.kept("a")
+        assert (one.loss, one.cause, one.digest) == (why, "", None)
+        assert hand.names() == set()
+
+    async def test_links_are_kept_and_folders_are_not(self, driver):
+        await write(driver, link("l", "somewhere"), folder("d"))
+        await self.deleted(driver, "l")
+        await self.deleted(driver, "d")
+
+        [one] = await all_kept(driver)
+        assert (one.path, one.kind) == ("l", Kind.LINK)
+        assert isinstance(await self.back(driver, one), Returned)
+        assert (await look(driver, "l")).target == "somewhere"
+
+    async def test_what_a_move_replaces_is_kept(self, driver, hand):
+        old = await placed(driver, "old", b"content")
+        there = await placed(driver, "new", b"there")
+        order = put("new", b"content", hint=("old", old.stamp), replaces=there.stamp)
+        await write(driver, Writing(order, None))
+
+        [one] = await all_kept(driver)
+        assert (one.path, one.size, hand.content("new")) == ("new", 5, b"content")
+
+    @pytest.mark.parametrize("name", NAMES)
+    async def test_any_name_can_be_told_and_brought_back(self, driver, hand, name):
+        await self.replaced(driver, name, b"one", b"two!")
+        await self.deleted(driver, name)
+
+        found = await all_kept(driver)
+        assert [one.path for one in found] == [name, name]
+        assert {one.at_ns for one in found} == set(await kept(driver, name))
+        assert isinstance(await self.back(driver, found[0]), Returned)
+        assert hand.content(name) == b"one"
+        assert [one.size for one in await driver.kept(name)] == [4]
+
+    async def test_nothing_kept_is_walked_looked_at_or_in_the_way(self, made):
+        driver, hand = await made(promise=FOREVER)
+        await driver.mark("id")
+        await self.replaced(driver, "a", b"old", b"new")
+        await self.deleted(driver, "a")
+
+        assert await tree(driver) == {}
+        assert await driver.is_empty()
+        assert hand.names() == set()
+        for one in await driver.kept("a"):
+            assert await driver.look([one.place]) == [None]
+
+    async def test_another_opening_knows_it_all(self, made):
+        first, _ = await made(promise=FOREVER)
+        await self.replaced(first, "d/a", b"old", b"new", was=OLD)
+        found = await first.kept("d/a")
+        await first.close()
+        second, _ = await made(promise=FOREVER)
+        if not await look(second, "d/a"):
+            pytest.skip("the storage does not last")
+
+        assert await second.kept("d/a") == found
+
+    async def test_what_was_not_expected_is_not_kept_but_left(self, driver, hand):
+        hand.write("a", b"mine")
+        order = put("a", b"x", replaces=STALE)
+        await write(driver, Writing(order, chunks(b"x")))
+        await driver.delete([Delete(1, "a", Kind.FILE, STALE)])
+
+        assert await all_kept(driver) == []
+        assert hand.content("a") == b"mine"
+
+    async def test_a_file_is_brought_back_as_it_was(self, driver, hand):
+        old = await self.replaced(driver, "d/a", b"old", mode=0o604)
+        await self.deleted(driver, "d/a")
+        await driver.prune(["d"])
+        driver.made_parents()
+
+        [one] = await driver.kept("d/a")
+        answer = await self.back(driver, one)
+
+        assert answer.seen == await look(driver, "d/a")
+        assert (answer.seen.mode, answer.seen.stamp.mtime_ns) == (0o604, YESTERDAY)
+        assert answer.seen.stamp.size == old.stamp.size
+        assert answer.made == [await look(driver, "d")]
+        assert driver.made_parents() == []
+        assert (hand.content("d/a"), await driver.kept("d/a")) == (b"old", [])
+
+    async def test_what_it_replaces_is_kept_so_that_undoing_can_be_undone(
+        self, driver, hand
+    ):
+        await self.replaced(driver, "a", b"old", b"newer")
+        [one] = await driver.kept("a")
+        await self.back(driver, one, digest=OLD, cause="undo")
+
+        [other] = await driver.kept("a")
+        assert (other.loss, other.size, other.digest) == (Loss.UNDONE, 5, OLD)
+        assert (other.cause, hand.content("a")) == ("undo", b"old")
+        await self.back(driver, other)
+        assert hand.content("a") == b"newer"
+
+    @pytest.mark.parametrize("there", [None, STALE])
+    async def test_nothing_unexpected_is_replaced(self, driver, hand, there):
+        await self.replaced(driver, "a", b"old", b"new")
+        [one] = await driver.kept("a")
+        hand.write("a", b"mine")
+        [error] = await driver.bring_back([Return("a", one.place, there)])
+
+        assert isinstance(error, StorageChanged)
+        assert hand.content("a") == b"mine"
+        assert await driver.kept("a") == [one]
+
+    async def test_a_folder_in_the_way(self, driver, hand):
+        await self.replaced(driver, "a", b"old")
+        await self.deleted(driver, "a")
+        [one] = await driver.kept("a")
+        hand.folder("a")
+        at = await stamp(driver, "a")
+        answers = await driver.bring_back(
+            [Return("a", one.place, None), Return("a", one.place, at)]
+        )
+
+        assert [type(answer) for answer in answers] == [StorageChanged] * 2
+        assert await driver.kept("a") == [one]
+
+    async def test_a_file_where_a_folder_would_be_needed(self, driver, hand):
+        await self.replaced(driver, "d/a", b"old")
+        await self.deleted(driver, "d/a")
+        await driver.prune(["d"])
+        hand.write("d", b"mine")
+        [one] = await driver.kept("d/a")
+
+        assert isinstance(await self.back(driver, one), StorageChanged)
+        assert (hand.content("d"), await driver.kept("d/a")) == (b"mine", [one])
+
+    async def test_what_is_no_longer_kept(self, driver):
+        await self.replaced(driver, "a", b"old", b"new")
+        [one] = await driver.kept("a")
+        await self.back(driver, one)
+
+        assert isinstance(await self.back(driver, one), StorageChanged)
+
+    async def test_below_a_folder(self, driver):
+        for path in ("d/a", "d/e/b", "dd", "d!"):
+            await self.replaced(driver, path, b"1", b"22", b"333")
+        await self.deleted(driver, "d/a")
+
+        below = await all_kept(driver, "d")
+        assert sorted(one.path for one in below) == ["d/a"] * 3 + ["d/e/b"] * 2
+        assert len(await all_kept(driver)) == 9
+        assert [one.path for one in await all_kept(driver, "d/e")] == ["d/e/b"] * 2
+        assert await all_kept(driver, "none") == await all_kept(driver, "dd") == []
+        async for page in driver.kept_below(""):
+            assert {one.path for one in page}
+
+    @pytest.mark.parametrize("everywhere", [True, False])
+    async def test_more_versions_than_promised_are_forgotten(self, made, everywhere):
+        driver, _ = await made(promise=Promise(days=1, versions=2))
+        long = "n" * 250
+        for path in ("d/a", "b", long):
+            await self.replaced(driver, path, *(b"x" * n for n in range(6)))
+        gone = [n async for n in driver.forget_kept(everywhere=everywhere)]
+
+        assert sum(gone) == 9
+        for path in ("d/a", "b", long):
+            assert sorted(one.size for one in await driver.kept(path)) == [3, 4]
+        again = [n async for n in driver.forget_kept(everywhere=everywhere)]
+        assert sum(again) == 0
+
+    async def test_what_is_too_old_is_forgotten(self, made, monkeypatch):
+        driver, hand = await made(promise=Promise(days=2, versions=9))
+        await self.replaced(driver, "d/a", b"1", b"22")
+        later = clock.nanoseconds() + 86_400 * 10**9
+        monkeypatch.setattr(clock, "nanoseconds", lambda: later)
+        await self.replaced(driver, "d/a", b"333")
+        assert sum([n async for n in driver.forget_kept(everywhere=True)]) == 0
+        much_later = later + 86_400 * 10**9 + 10**9
+        monkeypatch.setattr(clock, "nanoseconds", lambda: much_later)
+
+        assert sum([n async for n in driver.forget_kept(everywhere=True)]) == 1
+        assert [one.size for one in await driver.kept("d/a")] == [2]
+        assert hand.content("d/a") == b"333"
