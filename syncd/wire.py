@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from syncd.core.change import Change, Order, Outcome
 from syncd.core.file import Stamp
+from syncd.core.keeping import Kept, Promise, Wish
 
 
 class Hello(Struct, frozen=True, tag=True):
@@ -145,6 +146,44 @@ class Looked(Struct, frozen=True, tag=True):
     """Everything that there was to say of paths in Look was said before."""
 
 
+class Recall(Struct, frozen=True, tag=True):
+    """Say what you keep of the path, or of everything below it, or of that file id."""
+
+    id: int
+    path: str = ""
+    below: bool = False
+    fid: str | None = None
+    """For a path that only the trash may still know; takes longer."""
+
+
+class Recalled(Struct, frozen=True, tag=True):
+    """Some of what the child keeps, in answer to Recall."""
+
+    id: int
+    kept: list[Kept]
+    last: bool
+    trouble: str | None = None
+    """Why that is not all."""
+
+
+class Undo(Struct, frozen=True, tag=True):
+    """Bring these back, if their paths are as the index knows them and at rest."""
+
+    id: int
+    wishes: list[Wish]
+    cause: str = ""
+
+
+class Undone(Struct, frozen=True, tag=True):
+    """What came of each wish: None, or why it was not fulfilled.
+
+    What was brought back was reported as news before.
+    """
+
+    id: int
+    trouble: list[str | None]
+
+
 class Settings(Struct, frozen=True, tag=True):
     """What the child needs to open its storage; the answer to its first frame."""
 
@@ -164,6 +203,8 @@ class Settings(Struct, frozen=True, tag=True):
     """Entry name -> file name of its socket in that folder."""
     check: bool = False
     """Whether the ledger is to be looked through first: the last stop was none."""
+    keep: Promise | None = None
+    """For how long what is replaced or deleted is kept; None: not at all."""
 
 
 class Ask(Struct, frozen=True, tag=True):
@@ -253,10 +294,19 @@ Up = (
     | Relieved
     | Told
     | Figures
+    | Outcomes
+    | Progress
+    | Suspended
+    | Told
+    | Figures
+    | Recalled
+    | Undone
 )
 Asked = Fetch | Stream
 Given = Fetched | Chunk | End
-Down = Settings | Welcome | Adopt | Noted | Orders | Rescan | Look | Stop
+Down = (
+    Settings | Welcome | Adopt | Noted | Orders | Rescan | Look | Recall | Undo | Stop
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _up = msgspec.msgpack.Decoder(Up)

@@ -10,11 +10,12 @@ from pathlib import Path
 from syncd.child.ledger import Ledger, hold, is_broken
 from syncd.child.link import Link, Log
 from syncd.child.news import News
+from syncd.child.past import AT_REST, keep, refused
 from syncd.child.picture import Picture
 from syncd.child.shift import FIGURES_EVERY, PATIENCE, Shift
 from syncd.core.change import Failed, Why
 from syncd.drivers import loading
-from syncd.drivers.contract import Driver
+from syncd.drivers.contract import Can, Driver
 from syncd.errors import StorageError
 from syncd.wire import (
     Adopt,
@@ -26,10 +27,12 @@ from syncd.wire import (
     Noted,
     Orders,
     Outcomes,
+    Recall,
     Rescan,
     Settings,
     Stop,
     Suspended,
+    Undo,
     Welcome,
 )
 
@@ -128,11 +131,19 @@ class Entry:
                 self._shift.watch.check(message.paths, last=message.last)
             case Rescan() if self._shift is not None:
                 self._shift.watch.rescan(message.path)
+            case Recall() | Undo():
+                self._ask_past(message)
             case Orders():
                 failed = [Failed(o.id, Why.BLOCKED, "at rest") for o in message.orders]
                 self._link.send(Outcomes(list(failed)))
             case _:
                 self.log.debug("not now", message=type(message).__name__)
+
+    def _ask_past(self, question: Recall | Undo) -> None:
+        if self._shift is not None:
+            self._shift.past.take(question)
+        else:
+            self._link.send(refused(question, AT_REST))
 
     async def _ask(self) -> Settings | None:
         """Return what the parent has to say about this entry; None: stop."""
@@ -171,9 +182,12 @@ class Entry:
     async def _opened(self, settings: Settings) -> Driver | None:
         """Return the open driver, however long it takes; None: stop."""
         kind = loading.load(settings.driver)
+        if settings.keep is not None and Can.KEEP_LOST not in kind.can:
+            self.log.warning("storage keeps nothing that is replaced or deleted")
         trouble = None
         while True:
             driver = kind.create(settings.options, settings.ignore)
+            keep(driver, settings.keep)
             try:
                 await driver.open()
                 await driver.marker()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from syncd.child.carry import Carrier
 from syncd.child.fetch import Sources
 from syncd.child.notice import Notice
+from syncd.child.past import AT_REST, Past
 from syncd.child.pull import Pull
 from syncd.child.relief import Relief
 from syncd.child.serve import Server
@@ -76,6 +77,7 @@ class Shift:
             link,
             failed=self._relief.failed,
         )
+        self.past = Past(driver, picture, self.watch, self.notice, link)
 
     async def work(self) -> None:
         """Work until cancelled; raise StorageUntrusted when the storage is lost."""
@@ -101,8 +103,11 @@ class Shift:
                         self.pull.carry_out_large(), name=f"large orders {number}"
                     )
                 group.create_task(self._relief.watch(), name="relief")
+                group.create_task(self.past.answer(), name="past")
+                group.create_task(self.past.forget(), name="forget")
                 group.create_task(self._tidy(), name="tidy")
         finally:
+            self.past.give_up(AT_REST)
             server.close()
             self._sources.close()
 

@@ -72,6 +72,17 @@ class Return(Struct, frozen=True, array_like=True):
     cause: str = ""
 
 
+class Wish(Struct, frozen=True, array_like=True):
+    """One kept content that a person wants back."""
+
+    path: str
+    place: str
+    digest: bytes | None = None
+    """Of what the index knows to lie there."""
+    gone: bool = False
+    """Only if nothing lies there."""
+
+
 class Version(Struct, frozen=True):
     """A content that one of several entries keeps."""
 

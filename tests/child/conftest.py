@@ -8,6 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import zmq.asyncio
 from syncd import wire
 from syncd.core.change import Change, Found, Order, Outcome
 from syncd.core.file import Seen
+from syncd.core.keeping import Kept, Promise, Wish
 from syncd.drivers import registry
 
 PATIENCE = 30.0
@@ -35,7 +37,9 @@ class Parent:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.ignore: list[str] = []
         self.rescan = 0.0
+        self.keep: Promise | None = None
         self.notes = True
+        self.numbers = count(1000)
         self.welcome: Callable[[wire.Hello], wire.Welcome | None] = self.let_in
         self.markers: dict[str, str] = {}
         self._more = asyncio.Event()
@@ -118,6 +122,7 @@ class Parent:
             state=str(self.folder / "state" / name),
             sockets=str(self.folder),
             addresses={n: f"{a}.sock" for n, a in self.addresses.items()},
+            keep=self.keep,
         )
 
     def send(self, name: str, message: wire.Down) -> None:
@@ -164,6 +169,34 @@ class Parent:
     async def outcome(self, name: str, order: int) -> Outcome:
         result: Outcome = await self.until(lambda: self.outcomes(name).get(order))
         return result
+
+    async def recalled(self, name: str, path: str = "", **others: Any) -> list[Kept]:
+        """Ask what is kept, and return all of the answer."""
+        number = next(self.numbers)
+        self.send(name, wire.Recall(number, path, **others))
+        answers: list[wire.Recalled] = []
+
+        def all_of_it() -> bool:
+            answers[:] = [
+                m
+                for m in self.up[name]
+                if isinstance(m, wire.Recalled) and m.id == number
+            ]
+            return any(answer.last for answer in answers)
+
+        await self.until(all_of_it)
+        assert [a.trouble for a in answers if a.trouble] == []
+        return [kept for answer in answers for kept in answer.kept]
+
+    async def undone(self, name: str, *wishes: Wish, cause: str = "") -> Any:
+        number = next(self.numbers)
+        self.send(name, wire.Undo(number, list(wishes), cause))
+
+        def answer() -> Any:
+            answers = [m for m in self.up[name] if isinstance(m, wire.Undone)]
+            return next((m.trouble for m in answers if m.id == number), None)
+
+        return await self.until(answer)
 
     async def seen(self, name: str, path: str) -> Seen:
         change: Found = await self.until(lambda: self.found(name).get(path))
