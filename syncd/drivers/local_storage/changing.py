@@ -9,7 +9,13 @@ from syncd.core.change import Amend, Delete
 from syncd.core.file import Kind, Seen
 from syncd.core.path import parent
 from syncd.drivers.local_storage.failures import NO_PATH
-from syncd.drivers.local_storage.folder import Folders, kind_of, seen_at, stamp_of
+from syncd.drivers.local_storage.folder import (
+    Folders,
+    Place,
+    kind_of,
+    seen_at,
+    stamp_of,
+)
 from syncd.drivers.local_storage.making import Durable, dress_at, set_folder_mode
 from syncd.drivers.local_storage.reading import changed
 from syncd.drivers.local_storage.replacing import expect, remove
@@ -55,8 +61,7 @@ def delete(
     if order.kind is Kind.DIRECTORY:
         _remove_folder(folders, order.path, durable)
     else:
-        take = bin_.taking(Lost.by(order), durable) if bin_ else None
-        remove((folder, name), order.stamp, order.path, temps, take)
+        _remove(folders.at(order.path), order, temps, durable, bin_)
         durable.touch(parent(order.path))
 
 
@@ -70,6 +75,19 @@ def prune(folders: Folders, paths: Sequence[str], durable: Durable) -> list[str]
         except OSError:
             continue  # gone, something else by now, or not ours to remove: it stays
     return removed
+
+
+def _remove(
+    place: Place, order: Delete, temps: Temps, durable: Durable, bin_: Bin | None
+) -> None:
+    if bin_ is None:
+        remove(place, order.stamp, order.path, temps, None)
+        return
+    take = bin_.taking(Lost.by(order), durable)
+    with take.unheard(order.path) as heard:
+        remove(place, order.stamp, order.path, temps, take)
+        if not take.renamed:
+            heard()
 
 
 def _remove_folder(folders: Folders, path: str, durable: Durable) -> bool:

@@ -20,12 +20,12 @@ from syncd.drivers.local_storage.reading import changed
 from syncd.drivers.local_storage.renames import exchange, rename_new
 from syncd.drivers.local_storage.replacing import expect, remove, rename_free
 from syncd.drivers.local_storage.temps import Temps
-from syncd.drivers.local_storage.trash import Take
+from syncd.drivers.local_storage.trash import Taking
 from syncd.errors import StorageChanged, StorageError
 
 
 def move_here(
-    folders: Folders, put: Put, temps: Temps, durable: Durable, take: Take | None
+    folders: Folders, put: Put, temps: Temps, durable: Durable, take: Taking | None
 ) -> Seen:
     """Rename the file the hint names; words begin with "hint" if that is of no use."""
     assert put.hint is not None
@@ -93,7 +93,7 @@ def _move_new(source: Place, to: Place, stamp: Stamp, put: Put) -> None:
 
 
 def _move_over(
-    source: Place, to: Place, put: Put, temps: Temps, take: Take | None
+    source: Place, to: Place, put: Put, temps: Temps, take: Taking | None
 ) -> None:
     assert put.hint is not None
     assert put.replaces is not None

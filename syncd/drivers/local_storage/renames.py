@@ -14,13 +14,18 @@ CANNOT_LINK = UNSUPPORTED | {errno.EPERM, errno.EMLINK}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def rename_new(folder: int, name: bytes, to: int, to_name: bytes) -> None:
-    """Rename to a name that is free; raise FileExistsError when it is not."""
+def rename_new(folder: int, name: bytes, to: int, to_name: bytes) -> bool:
+    """Rename to a name that is free; raise FileExistsError when it is not.
+
+    Return whether that was one rename; else the system tells of other steps.
+    """
     number = _renameat2(folder, name, to, to_name, _NOREPLACE)
     if number in UNSUPPORTED:
         _link_new(folder, name, to, to_name)
-    elif number:
+        return False
+    if number:
         raise OSError(number, os.strerror(number))
+    return True
 
 
 def exchange(folder: int, name: bytes, to: int, to_name: bytes) -> bool:

@@ -16,7 +16,7 @@ from syncd.drivers.local_storage.folder import Place, is_same, stamp_of
 from syncd.drivers.local_storage.reading import changed, is_open_for_writing
 from syncd.drivers.local_storage.renames import CANNOT_LINK, exchange, rename_new
 from syncd.drivers.local_storage.temps import Temps
-from syncd.drivers.local_storage.trash import Take
+from syncd.drivers.local_storage.trash import Taking
 from syncd.errors import StorageChanged
 
 _LONGEST = 255
@@ -35,7 +35,7 @@ def expect(folder: int, name: bytes, stamp: Stamp, path: str) -> os.stat_result:
 
 
 def replace(
-    new: Place, to: Place, expected: Stamp, path: str, take: Take | None
+    new: Place, to: Place, expected: Stamp, path: str, take: Taking | None
 ) -> None:
     """Put what lies at the new place where something is expected, which goes.
 
@@ -57,7 +57,10 @@ def replace(
     spare = take(new)
     swapped = False
     try:
-        swapped = _swapped(spare, to, expected, ours, path)
+        with take.unheard(path, comes=True) as heard:
+            swapped = _swapped(spare, to, expected, ours, path)
+            if not swapped:
+                heard()
     finally:
         if not swapped:
             _return_own(spare, new, ours)
@@ -66,7 +69,7 @@ def replace(
 
 
 def remove(
-    place: Place, expected: Stamp, path: str, temps: Temps, take: Take | None
+    place: Place, expected: Stamp, path: str, temps: Temps, take: Taking | None
 ) -> None:
     """Remove a file or link if it is what is expected, else raise StorageChanged."""
     if take is not None:

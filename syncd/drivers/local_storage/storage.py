@@ -306,6 +306,7 @@ class LocalStorage:
         self._watcher = Watcher(
             self._root.handle, self._ignored, self._temps.ours, tell
         )
+        self._trash.unheard = self._watcher.unheard
         await self._visits.in_thread(self._watcher.start)
 
     def watched(self) -> tuple[int, int]:

@@ -7,10 +7,14 @@ root, what lies there is kept at the top of that one.
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from threading import Lock
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -28,9 +32,6 @@ from syncd.errors import StorageError, StorageFull
 
 TRASH = f"{RESERVED}trash"
 
-Take = Callable[[Place], Place]
-"""Renames what has a place to a new one in the trash, and returns that."""
-
 Answer = TypeVar("Answer")
 
 _MODE = 0o700
@@ -38,11 +39,28 @@ _LONGEST = 255
 _MOST = 10_000
 
 
+Quiet = AbstractContextManager[Callable[[], None]]
+
+
+class Unheard(Protocol):
+    """See watching.Watcher.unheard."""
+
+    def __call__(self, path: str, *, comes: bool = False) -> Quiet:
+        """Return what lets no event be told of our own renames of the path."""
+        ...
+
+
+def _heard(path: str, *, comes: bool = False) -> Quiet:
+    del path, comes
+    return nullcontext(lambda: None)
+
+
 class Trash:
     """What one storage keeps; for any thread."""
 
     def __init__(self) -> None:
         self.promise: Promise | None = None
+        self.unheard: Unheard = _heard
         self._mounted: set[str] = set()
         self._taken: dict[str, int] = {}
         self._again: set[str] = set()
@@ -55,7 +73,7 @@ class Trash:
             yield None
             return
         with Folders(root) as folders:
-            yield Bin(folders, self._note)
+            yield Bin(folders, self._note, self.unheard)
 
     def met(self, folder: str) -> None:
         """Take in that a walk came by a trash in that folder."""
@@ -122,17 +140,27 @@ class Lost(Struct, frozen=True):
 class Bin:
     """Puts what one batch takes away into the trash."""
 
-    def __init__(self, folders: Folders, note: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        note: Callable[[str, str], None],
+        unheard: Unheard,
+    ) -> None:
         """``folders`` are for nothing else, so that what others hold stays open."""
         self._folders = folders
         self._note = note
+        self.unheard = unheard
         self._lengths: dict[str, int] = {}
 
-    def taking(self, lost: Lost, durable: Durable) -> Take:
+    def taking(self, lost: Lost, durable: Durable) -> "Taking":
         """Return what gives the lost, or what is to change places with it, its name."""
-        return partial(self._take, lost, durable)
+        return Taking(self, lost, durable)
 
-    def _take(self, lost: Lost, durable: Durable, place: Place) -> Place:
+    def take(self, lost: Lost, durable: Durable, place: Place) -> tuple[Place, bool]:
+        """Rename what has the place to one for the lost.
+
+        Return that, and whether it was one rename. Raise OSError or StorageError.
+        """
         for base in self._bases(parent(lost.path)):
             try:
                 return self._put(lost, durable, place, base)
@@ -144,7 +172,9 @@ class Bin:
             " write keep: false for this entry if nothing need be kept"
         )
 
-    def _put(self, lost: Lost, durable: Durable, place: Place, base: str) -> Place:
+    def _put(
+        self, lost: Lost, durable: Durable, place: Place, base: str
+    ) -> tuple[Place, bool]:
         for last_try in (False, True):
             at_ns = clock.nanoseconds()
             folder, own = self._named(lost, at_ns, base)
@@ -218,15 +248,40 @@ class Bin:
             return None
 
 
-def _renamed(place: Place, to: int, own: bytes, lost: Lost, at_ns: int) -> Place:
+class Taking:
+    """Takes one thing from one path into the trash."""
+
+    def __init__(self, bin_: Bin, lost: Lost, durable: Durable) -> None:
+        self._bin = bin_
+        self._lost = lost
+        self._durable = durable
+        self.renamed = False
+        """Whether the last one was renamed in one step, with one event."""
+
+    def __call__(self, place: Place) -> Place:
+        """Rename what has the place to one in the trash, and return that.
+
+        Raise OSError, and StorageError if nothing can be kept there.
+        """
+        taken, self.renamed = self._bin.take(self._lost, self._durable, place)
+        return taken
+
+    def unheard(self, path: str, *, comes: bool = False) -> Quiet:
+        """Have no event told of what is done to the name meanwhile; see Watcher."""
+        return self._bin.unheard(path, comes=comes)
+
+
+def _renamed(
+    place: Place, to: int, own: bytes, lost: Lost, at_ns: int
+) -> tuple[Place, bool]:
     while True:
         label = labels.written(at_ns, lost.loss, lost.cause, lost.mtime_ns, lost.digest)
         try:
-            rename_new(*place, to, own + label)
+            renamed = rename_new(*place, to, own + label)
         except FileExistsError:
             at_ns += 1
         else:
-            return to, own + label
+            return (to, own + label), renamed
 
 
 def _refused(error: OSError, path: str) -> StorageError:

@@ -12,8 +12,8 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from watchdog.observers.inotify_c import (
     CallbackId,
@@ -27,8 +27,10 @@ from watchdog.observers.inotify_c import (
 
 from syncd import clock
 from syncd.core.ignoring import Ignored
-from syncd.core.path import RESERVED, from_bytes
+from syncd.core.path import RESERVED, from_bytes, parent, to_bytes
+from syncd.core.path import name as last_part
 from syncd.drivers.contract import Event, What
+from syncd.drivers.local_storage.expected import Expected
 from syncd.drivers.local_storage.failures import NO_PATH
 from syncd.drivers.local_storage.folder import Folders
 from syncd.drivers.local_storage.root import MARKER
@@ -50,6 +52,7 @@ _MASK = Mask(
 
 _GONE = _IN.IN_DELETE | _IN.IN_MOVED_FROM
 _COMPLETE = _IN.IN_CLOSE_WRITE | _IN.IN_MOVED_TO | _IN.IN_ATTRIB
+_RENAMED = _IN.IN_MOVED_FROM | _IN.IN_MOVED_TO
 _ARRIVED = _IN.IN_CREATE | _IN.IN_MOVED_TO
 _ENDED = _IN.IN_DELETE_SELF | _IN.IN_MOVE_SELF | _IN.IN_UNMOUNT
 _UNMOUNTED = _IN.IN_UNMOUNT
@@ -63,6 +66,7 @@ _RESERVED = RESERVED.encode()
 _MARKER = MARKER.encode()
 _OURS = CallbackId(0)
 
+Heard = Callable[[], None]
 Tell = Callable[[Sequence[Event]], None]
 
 
@@ -78,6 +82,7 @@ class Watcher(WatchCallback):
         self._root = root
         self._ignored = ignored
         self._ours = ours
+        self._expected = Expected()
         self._teller = _Teller(tell)
         self._turn = threading.RLock()
         self._folders: dict[WatchDescriptor, str] = {}
@@ -88,7 +93,7 @@ class Watcher(WatchCallback):
     def start(self) -> None:
         """Watch everything there is; blocks as long as a walk of all folders takes."""
         try:
-            self._reader = _Reader(self._ours)
+            self._reader = _Reader(self._ours, self._expected)
         except OSError:  # the system's limit of watchers
             self._unwatched.add("")
             return
@@ -107,6 +112,32 @@ class Watcher(WatchCallback):
         """Tell of paths as if something had been closed there; for the loop."""
         for path in paths:
             self._teller.say(path, What.CLOSED)
+
+    @contextmanager
+    def unheard(self, path: str, *, comes: bool = False) -> Iterator[Heard]:
+        """Tell nothing of the name's being renamed away now, and to, if it ``comes``.
+
+        If that ends in an error, or what is lent is called because it was not
+        renamed, something is told of it after all. For any thread.
+        """
+        watch = self._watches.get(parent(path))
+        if watch is None:
+            yield lambda: None
+            return
+        name = to_bytes(last_part(path))
+        ends = [(watch, name, _IN.IN_MOVED_FROM)]
+        ends += [(watch, name, _IN.IN_MOVED_TO)] if comes else []
+
+        def heard() -> None:
+            self._expected.cancel(ends)
+            self._teller.say(path, What.CLOSED)
+
+        self._expected.add(ends)
+        try:
+            yield heard
+        except BaseException:
+            heard()
+            raise
 
     def watched(self) -> tuple[int, int]:
         """Return how many folders are watched, and how many cannot be."""
@@ -132,6 +163,7 @@ class Watcher(WatchCallback):
 
     def on_queue_overflow(self) -> None:
         """Watch everything anew, then tell that anything may have changed."""
+        self._expected.clear()
         self._drop_tree("")
         self._add_tree("")
         self._teller.say("", What.LOST)
@@ -247,16 +279,17 @@ class _Reader(InotifyFD):
 
     Nor at the other end of a rename from or to a temporary name of ours: who
     carries out an order looks at the result itself, and whatever anybody else
-    does to it afterwards is an event of its own.
+    does to it afterwards is an event of its own. The same goes for what is expected.
 
     A few reads in a row are made at once; in a storm it then rests a little, to
     find many events at the next: waking for each takes the time of who writes.
     """
 
-    def __init__(self, ours: bytes) -> None:
+    def __init__(self, ours: bytes, expected: Expected) -> None:
         super().__init__()
         self._ours = ours
         self._placing: deque[int] = deque(maxlen=_RENAMES)
+        self._expected = expected
         self._reads = deque([0.0] * _READS, _READS)
 
     def read_events(self, *, event_buffer_size: int = _BUFFER) -> list[InotifyEvent]:
@@ -284,7 +317,11 @@ class _Reader(InotifyFD):
                     self._forget_our_rename(mask, cookie, events)
                 if not mask & _GONE or buffer[name:end].rstrip(b"\0") != _MARKER:
                     continue
-            elif cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing:
+            elif (cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing) or (
+                cookie
+                and self._expected
+                and self._expected.take((wd, name, mask & _RENAMED))
+            ):
                 continue
             if wd != -1 or mask & _IN.IN_Q_OVERFLOW:
                 text = buffer[name:end].rstrip(b"\0")

@@ -29,7 +29,7 @@ from syncd.drivers.local_storage.renames import rename_new
 from syncd.drivers.local_storage.replacing import replace
 from syncd.drivers.local_storage.stopping import Work
 from syncd.drivers.local_storage.temps import Temps
-from syncd.drivers.local_storage.trash import Bin, Lost, Take
+from syncd.drivers.local_storage.trash import Bin, Lost, Taking
 from syncd.errors import StorageChanged, StorageError
 
 MOST = 1000
@@ -179,7 +179,7 @@ class Writer:
         seen = move_here(self._folders, put, self._temps, self._durable, take)
         return Written(seen, put.digest, 0)
 
-    def _taking(self, put: Put) -> Take | None:
+    def _taking(self, put: Put) -> Taking | None:
         return self._bin.taking(Lost.by(put), self._durable) if self._bin else None
 
     def _rename_new(self, folder: int, temp: bytes, name: bytes, put: Put) -> None:

@@ -38,7 +38,8 @@ async def place(driver) -> str:
     seen = await placed(driver, "d/a", b"old")
     await placed(driver, "d/a", b"new", replaces=seen.stamp)
     [one] = await driver.kept("d/a")
-    return one.place
+    found: str = one.place
+    return found
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ async def test_no_room_is_told_with_what_takes_some(driver, monkeypatch):
 async def test_somebody_removes_the_trash(driver, root, monkeypatch):
     for path in ("a", "b"):
         await overwritten(driver, path, b"old")
-    replace = replacing.exchange
+    replace = renames.exchange
 
     def remove_then_replace(*names: Any) -> bool:
         monkeypatch.setattr(replacing, "exchange", replace)
@@ -268,7 +268,7 @@ def test_killed_at_any_step_nothing_is_gone(root, way, call, moment):
         local.keep(FOREVER)
         await local.open()
         seen = await look(local, "a")
-        renames._renameat2 = deadly
+        renames._renameat2 = deadly  # type: ignore[assignment]
         if way == "delete":
             await local.delete([Delete(1, "a", Kind.FILE, seen.stamp)])
         else:
