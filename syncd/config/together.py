@@ -43,7 +43,7 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
     said = said if isinstance(said, dict) else {}
     entries = said.get("entries")
     entries = entries if isinstance(entries, dict) else {}
-    found = [*_names(entries), *_preferences(entries)]
+    found = [*_names(entries), *_preferences(entries), *_keeping(entries)]
     folders = []
     for name, entry in entries.items():
         options, wrong = _options(name, entry, in_words)
@@ -76,6 +76,34 @@ def _preferences(entries: dict[str, Any]) -> Iterator[Fault]:
             if isinstance(wish, str) and wish not in entries:
                 words = f"names the unknown entry {printable(wish)}; name known ones"
                 yield Fault(("entries", name, "conflict", "prefer"), words)
+
+
+def _keeping(entries: dict[str, Any]) -> Iterator[Fault]:
+    for name, entry in entries.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("driver"), str):
+            continue
+        driver = entry["driver"]
+        off = _keeps_nothing(entry.get("keep"))
+        able = _can_keep(driver)
+        cannot = f"the driver {printable(driver)} keeps nothing"
+        if entry.get("on_unmatch") == "trash" and (off or not able):
+            words = "keep is off here; write keep: true, or delete"
+            words = words if able else f"{cannot}; write keep, or delete"
+            yield Fault(("entries", name, "on_unmatch"), f"cannot be trash: {words}")
+        elif "keep" in entry and not (off or able):
+            words = f"cannot be: {cannot}; write false, or leave it out"
+            yield Fault(("entries", name, "keep"), words)
+
+
+def _keeps_nothing(keep: Any) -> bool:
+    return keep is False or (isinstance(keep, dict) and keep.get("days") == 0)
+
+
+def _can_keep(driver: str) -> bool:
+    try:
+        return registry.options(driver).keeps_lost
+    except ConfigError:
+        return True  # That there is no such driver is told elsewhere.
 
 
 def _options(

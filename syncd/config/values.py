@@ -23,6 +23,8 @@ from syncd.log import HIDDEN
 LONGEST_NAME = 100
 """Bytes of an entry's name: it becomes part of file names (conflicts)."""
 
+MOST_DAYS = 36_500
+
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:\s]+):(\d{1,5})", re.ASCII)
 
 
@@ -43,6 +45,16 @@ class Conflict(NamedTuple):
     larger: bool = False
     prefer: tuple[str, ...] = ()
     manual: bool = False
+
+
+class Keep(NamedTuple):
+    """For how long what syncd replaces or deletes is kept; 0 days: not at all."""
+
+    days: float = 7
+    versions: int = 10
+
+    def __str__(self) -> str:
+        return f"{{days: {self.days:g}, versions: {self.versions}}}"
 
 
 def _address(value: object) -> Address:
@@ -90,6 +102,25 @@ def _conflict(value: object) -> Conflict:
         "is not a way to settle conflicts; write keep-both, larger, {prefer: [A, B]}"
         " or manual"
     )
+
+
+def _keep(value: object) -> Keep:
+    if isinstance(value, bool):
+        return Keep() if value else Keep(days=0)
+    if isinstance(value, dict) and value and value.keys() <= set(Keep._fields):
+        keep = Keep(**value)
+        if _is_number(keep.days) and 0 <= keep.days < MOST_DAYS:
+            whole = _is_number(keep.versions) and isinstance(keep.versions, int)
+            if whole and keep.versions > 0:
+                return keep
+    raise ValueError(
+        "is not for how long to keep; write {days: 7, versions: 10} (or one of them),"
+        " with at least 1 version, or false to keep nothing"
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _pattern(value: str) -> str:
@@ -144,7 +175,14 @@ class Entry(Value):
     on_unmatch: OnUnmatch = Field(
         default=OnUnmatch.KEEP,
         description="a copy that no rule wants any more stays, no longer maintained"
-        " (keep), or goes once another owner holds it (delete)",
+        " (keep), or goes once another owner holds it: to where such things are kept"
+        " (trash), or there only if keep says so (delete)",
+    )
+    keep: Annotated[Keep, PlainValidator(_keep)] = Field(
+        default=Keep(),
+        description="for how many days, and how many versions of one path, what syncd"
+        " replaces or deletes here is kept on the same storage, to be brought back by"
+        " undo; false keeps nothing",
     )
     conflict: Annotated[Conflict, PlainValidator(_conflict)] = Field(
         default=Conflict(),

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from syncd.core.file import MAX_SLOTS
+from syncd.drivers.options import MemoryOptions
 
 LOCAL = "driver: local_storage, options:"
 
@@ -38,6 +39,37 @@ def test_only_known_entries_are_preferred(faults):
     assert faults(text) == [
         "entries.A.conflict.prefer: names the unknown entry Z; name known ones"
     ]
+
+
+@pytest.mark.parametrize("off", ["false", "{days: 0}", "{days: 0, versions: 3}"])
+def test_what_is_to_go_to_the_trash_must_be_kept_there(faults, sound, off):
+    text = "entries: {A: {driver: memory, on_unmatch: trash, keep: %s}}"
+
+    assert faults(text % off) == [
+        "entries.A.on_unmatch: cannot be trash: keep is off here;"
+        " write keep: true, or delete"
+    ]
+    assert sound(text % "true").entries["A"].keep == (7, 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ("keep: true", "entries.A.keep: cannot be: {}; write false, or leave it out"),
+        ("keep: {{versions: 3}}", "entries.A.keep: cannot be: {}; write false, or"),
+        ("on_unmatch: trash", "entries.A.on_unmatch: cannot be trash: {}; write keep"),
+    ],
+)
+def test_a_driver_that_keeps_nothing_is_not_asked_to(
+    faults, sound, monkeypatch, settings, fault
+):
+    monkeypatch.setattr(MemoryOptions, "keeps_lost", False)
+    text = "entries: {{A: {{driver: memory, {}}}}}"
+    [found] = faults(text.format(settings.format()))
+
+    assert found.startswith(fault.format("the driver memory keeps nothing"))
+    assert sound(text.format("keep: false"))
+    assert sound("entries: {A: {driver: memory}}")
 
 
 def test_an_unknown_driver_is_refused_with_the_known_ones(faults):

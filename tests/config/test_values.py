@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from syncd.config.values import Address, Config, Conflict, Entry, Limits
+from syncd.config.values import Address, Config, Conflict, Entry, Keep, Limits
 
 
 def entry(**settings: Any) -> Entry:
@@ -87,6 +87,47 @@ def test_a_conflict_can_be_settled_in_four_ways(written, meant):
 )
 def test_other_ways_are_refused(written):
     assert "is not a way to settle conflicts" in refusal(entry, conflict=written)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (True, Keep(7, 10)),
+        (False, Keep(0, 10)),
+        ({"days": 0}, Keep(0, 10)),
+        ({"days": 30}, Keep(30, 10)),
+        ({"days": 0.5, "versions": 1}, Keep(0.5, 1)),
+        ({"versions": 99}, Keep(7, 99)),
+    ],
+)
+def test_for_how_long_to_keep(written, meant):
+    assert entry(keep=written).keep == meant
+    assert entry().keep == Keep(7, 10)
+    assert str(Keep(0.5, 1)) == "{days: 0.5, versions: 1}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        None,
+        7,
+        "7d",
+        {},
+        {"days": -1},
+        {"days": "7"},
+        {"days": True},
+        {"days": float("nan")},
+        {"days": float("inf")},
+        {"days": 10**6},
+        {"versions": 0},
+        {"versions": 1.5},
+        {"versions": True},
+        {"days": 7, "bytes": 1},
+        [7, 10],
+    ],
+)
+def test_other_ways_to_keep_are_refused(written):
+    assert "is not for how long to keep; write {days: 7" in refusal(entry, keep=written)
 
 
 @pytest.mark.parametrize(
