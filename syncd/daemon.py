@@ -16,6 +16,7 @@ from syncd import clock, config, log, wire
 from syncd.api.events import News
 from syncd.config import Config
 from syncd.core.file import Slot
+from syncd.core.keeping import Promise
 from syncd.core.world import Member
 from syncd.drivers import registry
 from syncd.errors import SyncdError
@@ -23,11 +24,13 @@ from syncd.replication import judging
 from syncd.replication.door import Door
 from syncd.replication.referee import Referee
 from syncd.replication.rulebook import Rulebook
+from syncd.replication.undoing import Undoing
 from syncd.store import doubts, entries, settings
 from syncd.store.database import Check, Store
 from syncd.store.entries import Entry
 from syncd.store.flag import Ended, Flag, flown, unwritable
 from syncd.supervisor import single
+from syncd.supervisor.questions import Questions
 from syncd.supervisor.service import Service
 from syncd.supervisor.supervisor import Supervisor
 
@@ -92,6 +95,7 @@ async def serve(
             news=parts.news,
             sockets=parts.sockets,
             ended=ended,
+            undoing=parts.undoing,
         )
         await rooms.enter_async_context(server)
         service.ready()
@@ -138,6 +142,9 @@ class Parts:
             tell_all=self.news.tell_all,
             now=clock.timestamp,
         )
+        self._questions = Questions(self._send)
+        slots = {name: known[name].slot for name in loaded.entries}
+        self.undoing = Undoing(store, self._questions, slots)
         run = self._state / "run"
         addresses = {name: f"{known[name].slot}.sock" for name, _ in _entries(loaded)}
         self.supervisor = Supervisor(
@@ -146,8 +153,8 @@ class Parts:
                 name: self._settings(name, one, run, addresses)
                 for name, one in _entries(loaded)
             },
-            hear=self.referee.hear,
-            hear_lost=self.referee.lost,
+            hear=self._hear,
+            hear_lost=self._lost,
             news=self.news.tell,
             keep_stopped=self._keep_stopped,
             stopped={name for name, entry in known.items() if entry.stopped},
@@ -182,10 +189,21 @@ class Parts:
             sockets=str(run),
             addresses=addresses,
             check=self._ended.check is not Check.NONE,
+            keep=Promise(*one.keep) if one.keep.days else None,
         )
 
     def _send(self, name: str, message: wire.Down) -> bool:
         return self.supervisor.send(name, message)
+
+    def _hear(self, name: str, message: wire.Up) -> None:
+        if isinstance(message, wire.Recalled | wire.Undone):
+            self._questions.hear(message)
+        else:
+            self.referee.hear(name, message)
+
+    def _lost(self, name: str) -> None:
+        self._questions.lost(name)
+        self.referee.lost(name)
 
     def _report(self, name: str, reason: str | None) -> None:
         self.supervisor.told_suspended(name, reason)

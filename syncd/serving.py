@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from syncd.api import desk
+from syncd.api import desk, past
 from syncd.api.events import News
 from syncd.api.rooms import DriverView, EntryView, Rooms, StateView
 from syncd.api.server import Limits, Server
@@ -13,6 +13,7 @@ from syncd.core.rules import schema
 from syncd.drivers import registry
 from syncd.replication.referee import Referee
 from syncd.replication.rulebook import Rulebook
+from syncd.replication.undoing import Undoing
 from syncd.store.database import Store
 from syncd.store.flag import Ended
 from syncd.supervisor import content
@@ -29,6 +30,7 @@ def server(
     news: News,
     sockets: Mapping[str, Path],
     ended: Ended,
+    undoing: Undoing,
 ) -> Server:
     """Return the HTTP server over these rooms.
 
@@ -44,6 +46,7 @@ def server(
         conflicts=desk.Conflicts(store, referee),
         entries=desk.Entries(views, supervisor, referee),
         rulebook=desk.Rules(rulebook, store, referee),
+        past=past.Past(undoing),
         news=news,
         read=content.read,
         drivers=[

@@ -294,11 +294,6 @@ Up = (
     | Relieved
     | Told
     | Figures
-    | Outcomes
-    | Progress
-    | Suspended
-    | Told
-    | Figures
     | Recalled
     | Undone
 )

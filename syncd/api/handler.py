@@ -189,7 +189,7 @@ class Handler(RequestHandler):
             self.document = body.document(bytes(self._body))
         if operation.body is None and self.document not in (None, {}):
             raise BadRequest("this address takes no body")
-        if operation.body is not None and not self._body:
+        if operation.body is not None and not (self._body or operation.optional):
             raise BadRequest("the body is missing; send a JSON document")
 
     def set_default_headers(self) -> None:

@@ -117,7 +117,10 @@ def _operation(
         described["parameters"] = [_parameter(one) for one in operation.query]
     if operation.body is not None:
         content = {"application/json": {"schema": operation.body}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {
+            "required": not operation.optional,
+            "content": content,
+        }
     return described
 
 

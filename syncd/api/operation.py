@@ -138,6 +138,8 @@ class Operation:
     query: Sequence[Parameter] = ()
     body: dict[str, Any] | None = None
     """What the body must be, as JSON Schema; None where there is nothing to say."""
+    optional: bool = False
+    """Whether there need not be a body."""
     errors: Sequence[HTTPStatus] = ()
     """What it may refuse beyond what every address does."""
     content: Mapping[str, Any] = field(default_factory=dict)

@@ -8,12 +8,13 @@ are left out of answers.
 from collections.abc import AsyncGenerator, Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
 from syncd.api.events import News
 from syncd.core.file import Kind, Stamp
+from syncd.core.keeping import Loss
 
 
 class FileState(StrEnum):
@@ -317,6 +318,85 @@ class Rulebook(Protocol):
         ...
 
 
+class VersionView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A content that an entry keeps, after syncd replaced or deleted it there."""
+
+    fid: str
+    filename: str
+    filename_base64: str | None = None
+    version: str
+    """What to call it, together with the entry."""
+    entry: str
+    at: float
+    """When it was taken away; seconds since 1970."""
+    size: int
+    mtime: float
+    kind: Kind
+    why: Loss
+    cause: str | None = None
+    """Id of the change it gave way to, as in the log."""
+    digest: str | None = None
+    """BLAKE3 of the content, where known."""
+
+
+class Unheard(Struct, frozen=True):
+    """An entry that could not tell what it keeps."""
+
+    entry: str
+    reason: str
+
+
+class HistoryView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept of a file, which may be there or gone."""
+
+    fid: str
+    filename: str
+    filename_base64: str | None = None
+    versions: list[VersionView]
+    """Newest first."""
+    unheard: list[Unheard]
+
+
+class PassedOver(Struct, frozen=True):
+    """A file that was not brought back."""
+
+    filename: str
+    reason: str
+
+
+class UndoneView(Struct, frozen=True, kw_only=True):
+    """What undoing brought back, or would."""
+
+    status: Literal["ok"] = "ok"
+    dry_run: bool
+    files: int
+    bytes: int
+    examples: list[VersionView]
+    """The first of them."""
+    passed_over: list[PassedOver]
+    unheard: list[Unheard]
+
+
+class Past(Protocol):
+    """What is kept of files as they were."""
+
+    async def history(self, fid: str) -> HistoryView:
+        """Return what is kept of a file; raise NotFound."""
+        ...
+
+    async def undo(
+        self, fid: str, *, entry: str | None, version: str | None, at: float | None
+    ) -> VersionView:
+        """Bring back a content of one file; raise NotFound, Conflict, Unavailable."""
+        ...
+
+    async def undo_below(
+        self, path: str, *, entry: str | None, since: float | None, dry_run: bool
+    ) -> UndoneView:
+        """Bring back what lies below a path, and itself; raise NotFound or Conflict."""
+        ...
+
+
 class Read(Protocol):
     """Gives content of a file from the child that holds it."""
 
@@ -342,6 +422,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     conflicts: Conflicts
     entries: Entries
     rulebook: Rulebook
+    past: Past
     news: News
     read: Read
     drivers: Sequence[DriverView]

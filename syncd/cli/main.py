@@ -22,6 +22,7 @@ Try first:
   syncd run                    serve what config/syncd.yaml says
   syncd status --watch         see it work
   syncd explain docs/a.txt     ask why a file is where it is
+  syncd undo docs/a.txt        bring back what was there before
 
 \b
 Exit codes: 0 done, 64 wrong use or refused request, 65 the index is damaged
@@ -49,6 +50,8 @@ class Commands(click.Group):
         "files",
         "explain",
         "conflicts",
+        "history",
+        "undo",
         "rules",
         "entries",
         "completion",

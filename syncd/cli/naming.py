@@ -18,7 +18,7 @@ def asked(daemon: Client, path: str, ask: Callable[[str], Answer]) -> Answer:
     try:
         return ask(_fid(path))
     except NotFound:
-        inside = _inside_an_entry(daemon, path)
+        inside = inside_an_entry(daemon, path)
     if inside is not None:
         return ask(_fid(inside))
     raise NotFound(f"no file {path} is known; names are as `syncd files` shows them")
@@ -28,7 +28,7 @@ def _fid(path: str) -> str:
     return paths.fid(paths.checked(paths.from_bytes(os.fsencode(path))))
 
 
-def _inside_an_entry(daemon: Client, path: str) -> str | None:
+def inside_an_entry(daemon: Client, path: str) -> str | None:
     """Return the name a place on this disk has inside an entry; None if it has none."""
     place = Path(path).absolute()
     for entry in daemon.get("/entries").document["entries"]:

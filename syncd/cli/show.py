@@ -126,3 +126,10 @@ def refused(reason: str) -> None:
     out = console(stderr=True)
     for line in reason.splitlines() or ["it did not work"]:
         out.print(Text.assemble(("syncd: ", "bold red"), printable(line)))
+
+
+def unheard(entries: Iterable[dict[str, str]]) -> None:
+    """Say which entries could not tell what they keep."""
+    for one in entries:
+        words = f"{one['entry']} could not tell: {one['reason']}"
+        console().print(Text(printable(words), style="yellow"))

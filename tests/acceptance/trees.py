@@ -20,7 +20,7 @@ def tree(root: Path, *, metadata: bool = False) -> Tree:
     return {
         name: _described(os.fsencode(root) + b"/" + name, metadata=metadata)
         for name in names(root)
-        if not name.rpartition(b"/")[2].startswith(OURS)
+        if not any(part.startswith(OURS) for part in name.split(b"/"))
     }
 
 

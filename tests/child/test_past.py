@@ -10,6 +10,7 @@ from syncd.core.change import Delete, Done, Found
 from syncd.core.file import Kind
 from syncd.core.keeping import Kept, Loss, Promise, Wish
 from syncd.core.path import fid
+from syncd.drivers.contract import Can
 from syncd.drivers.memory import Memory
 from tests.child.test_pull import Two, copy
 
@@ -212,7 +213,7 @@ async def test_what_is_too_old_goes_at_the_start(two, parent):
 class Plain(Memory):
     """A storage that cannot keep what it loses."""
 
-    can = Memory.can & ~past.Can.KEEP_LOST
+    can = Memory.can & ~Can.KEEP_LOST
 
 
 def test_a_driver_without_a_trash_is_not_asked_to_keep():

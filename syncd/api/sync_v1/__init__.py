@@ -1,14 +1,23 @@
 """The 1.0 API: files in step between entries, by rules."""
 
 from syncd.api.handler import Route
-from syncd.api.sync_v1 import conflicts, content, drivers, entries, events, files, rules
+from syncd.api.sync_v1 import (
+    conflicts,
+    content,
+    drivers,
+    entries,
+    events,
+    files,
+    past,
+    rules,
+)
 
 PREFIX = "/api/v1.0"
 
 
 def routes() -> list[Route]:
     """Return every address of this dialect, for the server to mount."""
-    parts = (files, content, conflicts, entries, rules, events, drivers)
+    parts = (files, content, past, conflicts, entries, rules, events, drivers)
     return [
         (PREFIX + where, handler) for part in parts for where, handler in part.ROUTES
     ]
