@@ -18,12 +18,18 @@ from syncd.api.rooms import (
     Explanation,
     FileState,
     FileView,
+    HistoryView,
     Located,
+    PassedOver,
     Rooms,
     RuleSaid,
+    UndoneView,
+    Unheard,
+    VersionView,
 )
 from syncd.core import path as paths
 from syncd.core.file import Kind, Stamp
+from syncd.core.keeping import Loss
 from syncd.errors import BadRequest, Conflict, NotFound, StorageChanged, Unavailable
 
 RULES = {
@@ -280,6 +286,65 @@ class MemoryRulebook:
             raise BadRequest(f"rules: {fault.message}")
 
 
+class MemoryPast:
+    """Keeps what it is told to keep, and remembers what was asked of it."""
+
+    def __init__(self) -> None:
+        self.kept: list[VersionView] = []
+        self.unheard: list[Unheard] = []
+        self.asked: list[tuple[Any, ...]] = []
+        self.refusal: Exception | None = None
+
+    def keep(self, path: str, at: float = 1406628978.5, **more: Any) -> VersionView:
+        facts = {
+            "fid": paths.fid(path),
+            "filename": paths.readable(path),
+            "version": str(int(at * 1e9)),
+            "entry": "B",
+            "at": at,
+            "size": 3,
+            "mtime": 1406628957.0,
+            "kind": Kind.FILE,
+            "why": Loss.REPLACED,
+        }
+        self.kept.append(VersionView(**{**facts, **more}))
+        return self.kept[-1]
+
+    async def history(self, fid: str) -> HistoryView:
+        versions = [one for one in self.kept if one.fid == fid]
+        if not versions:
+            raise NotFound(f"file {fid} not found")
+        return HistoryView(
+            fid=fid,
+            filename=versions[0].filename,
+            versions=versions,
+            unheard=self.unheard,
+        )
+
+    async def undo(
+        self, fid: str, *, entry: str | None, version: str | None, at: float | None
+    ) -> VersionView:
+        self.asked.append((fid, entry, version, at))
+        if self.refusal is not None:
+            raise self.refusal
+        return (await self.history(fid)).versions[0]
+
+    async def undo_below(
+        self, path: str, *, entry: str | None, since: float | None, dry_run: bool
+    ) -> UndoneView:
+        self.asked.append((path, entry, since, dry_run))
+        if self.refusal is not None:
+            raise self.refusal
+        return UndoneView(
+            dry_run=dry_run,
+            files=len(self.kept),
+            bytes=sum(one.size for one in self.kept),
+            examples=self.kept,
+            passed_over=[PassedOver("c", "it is a folder now")],
+            unheard=self.unheard,
+        )
+
+
 class Children:
     """Gives contents in small chunks; can be told to fail."""
 
@@ -321,6 +386,7 @@ class House:
         self.conflicts = MemoryConflicts(self.files)
         self.entries = MemoryEntries()
         self.rulebook = MemoryRulebook()
+        self.past = MemoryPast()
         self.news = News(boot="boot")
         self.children = Children(self.files)
         self.rooms = Rooms(
@@ -328,6 +394,7 @@ class House:
             conflicts=self.conflicts,
             entries=self.entries,
             rulebook=self.rulebook,
+            past=self.past,
             news=self.news,
             read=self.children.read,
             drivers=[
