@@ -1,7 +1,6 @@
 """The past: what is kept of files, and bringing it back."""
 
 import base64
-import binascii
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -9,11 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from syncd.api.handler import Handler, Route
-from syncd.api.operation import on
+from syncd.api.operation import PathWord, on
 from syncd.api.rooms import HistoryView, UndoneView, VersionView
 from syncd.api.sync_v1.files import checked
 from syncd.core import path as paths
-from syncd.errors import BadRequest
+from syncd.errors import BadRequest, NotFound
 
 REFUSED = [
     HTTPStatus.NOT_FOUND,
@@ -22,6 +21,8 @@ REFUSED = [
 ]
 LATEST = 4_000_000_000
 """Seconds since 1970 that a moment may be, at most."""
+
+PATH = PathWord("path", "A file, or a folder and what lies below it.")
 
 _MOMENT = {"type": "number", "minimum": 0, "maximum": LATEST}
 _ENTRY = {"$ref": "#/components/schemas/EntryName"}
@@ -33,18 +34,27 @@ UNDO = {
         "version": {"type": "string", "description": "As its history calls it."},
         "at": {**_MOMENT, "description": "As it was at this moment."},
     },
+    "not": {"required": ["version", "at"]},
     "additionalProperties": False,
 }
 UNDO_BELOW = {
     "type": "object",
     "properties": {
-        "path": {"type": "string", "description": "A file, or a folder."},
-        "path_base64": {"type": "string", "description": "The same as bytes."},
+        "path": {**PATH.schema(), "description": PATH.about},
+        "path_base64": {
+            "type": "string",
+            "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+            "description": "The same as bytes.",
+        },
         "entry": {**_ENTRY, "description": "Only what this entry keeps."},
         "since": {**_MOMENT, "description": "What has changed since this moment."},
         "at": {**_MOMENT, "description": "Another word for since."},
         "dry_run": {"type": "boolean", "default": False},
     },
+    "allOf": [
+        {"not": {"required": ["since", "at"]}},
+        {"not": {"required": ["path", "path_base64"]}},
+    ],
     "additionalProperties": False,
 }
 
@@ -136,13 +146,17 @@ def _path(wish: WideWish) -> str:
     """Return the path of a wish; the whole is the empty text."""
     if wish.path is not None and wish.path_base64 is not None:
         raise BadRequest("path and path_base64 exclude each other; give one of them")
-    path = wish.path or ""
-    if wish.path_base64 is not None:
-        try:
-            path = paths.from_bytes(base64.b64decode(wish.path_base64, validate=True))
-        except binascii.Error as error:
-            raise BadRequest(f"path_base64: {error}") from None
-    return paths.checked(path) if path.strip("/") else ""
+    if wish.path_base64 is None:
+        path = wish.path or ""
+        return paths.checked(path) if path.strip("/") else ""
+    try:
+        raw = base64.b64decode(wish.path_base64, validate=True)
+    except ValueError as error:
+        raise BadRequest(f"path_base64: {error}") from None
+    try:
+        return PATH.read(raw) or ""
+    except BadRequest as error:
+        raise NotFound(str(error)) from None  # Its form is right, but there is none.
 
 
 ROUTES: list[Route] = [
