@@ -324,6 +324,7 @@ class MemoryPast:
     async def undo(
         self, fid: str, *, entry: str | None, version: str | None, at: float | None
     ) -> VersionView:
+        self._check(entry)
         self.asked.append((fid, entry, version, at))
         if self.refusal is not None:
             raise self.refusal
@@ -332,6 +333,7 @@ class MemoryPast:
     async def undo_below(
         self, path: str, *, entry: str | None, since: float | None, dry_run: bool
     ) -> UndoneView:
+        self._check(entry)
         self.asked.append((path, entry, since, dry_run))
         if self.refusal is not None:
             raise self.refusal
@@ -343,6 +345,10 @@ class MemoryPast:
             passed_over=[PassedOver("c", "it is a folder now")],
             unheard=self.unheard,
         )
+
+    def _check(self, entry: str | None) -> None:
+        if entry not in (None, "A", "B", "Žofie ☂"):
+            raise BadRequest(f"entry: entry {entry} not found")
 
 
 class Children:
