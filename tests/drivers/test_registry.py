@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from syncd.drivers import loading, registry
+from syncd.drivers.contract import Can
 from syncd.errors import ConfigError
 
 BROKEN = """
@@ -58,6 +59,13 @@ def test_a_driver_tells_what_it_is_and_what_it_takes(name):
     assert schema.options["type"] == "object"
     assert schema.options["additionalProperties"] is False
     assert registry.options(name).model_json_schema() == schema.options
+
+
+@pytest.mark.parametrize("name", ["local_storage", "memory"])
+def test_a_driver_keeps_what_is_lost_if_its_options_say_so(name):
+    driver = loading.load(registry.reference(name))
+
+    assert registry.options(name).keeps_lost == (Can.KEEP_LOST in driver.can)
     assert loading.load(registry.reference(name)).can
 
 

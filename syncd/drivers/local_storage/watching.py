@@ -317,16 +317,17 @@ class _Reader(InotifyFD):
                     self._forget_our_rename(mask, cookie, events)
                 if not mask & _GONE or buffer[name:end].rstrip(b"\0") != _MARKER:
                     continue
-            elif (cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing) or (
-                cookie
-                and self._expected
-                and self._expected.take((wd, name, mask & _RENAMED))
-            ):
+            elif cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing:
+                continue
+            text = buffer[name:end].rstrip(b"\0")
+            if cookie and self._expected and self._is_expected(wd, mask, text):
                 continue
             if wd != -1 or mask & _IN.IN_Q_OVERFLOW:
-                text = buffer[name:end].rstrip(b"\0")
                 events.append(InotifyEvent(wd, mask, cookie, text))
         return events
+
+    def _is_expected(self, wd: WatchDescriptor, mask: int, name: bytes) -> bool:
+        return self._expected.take((wd, name, mask & _RENAMED))
 
     def _forget_our_rename(
         self, mask: int, cookie: int, events: list[InotifyEvent]

@@ -17,7 +17,8 @@ from syncd.core.change import Delete
 from syncd.core.file import Kind
 from syncd.core.keeping import Loss, Promise
 from syncd.drivers.contract import Event, Writing, Written
-from syncd.drivers.local_storage import LocalStorage, labels, renames, replacing
+from syncd.drivers.local_storage import labels, renames, replacing
+from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.errors import StorageError, StorageFull
 from tests.drivers.hands import chunks, link, look, placed, put, until, write
 
