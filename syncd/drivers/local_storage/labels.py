@@ -7,12 +7,13 @@ that is a folder, too, and the rest the name of a file in it.
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
 from syncd.core.file import DIGEST_SIZE
-from syncd.core.keeping import Loss
+from syncd.core.keeping import DAY, Loss
 
 _SECOND = 1_000_000_000
 _MASK = (1 << 64) - 1
@@ -52,18 +53,14 @@ class Label(Struct, frozen=True):
 
 def day(at_ns: int) -> str:
     """Return the name of the folder for what is taken away at that moment."""
-    return datetime.fromtimestamp(at_ns // _SECOND, UTC).strftime("%Y-%m-%d")
+    return _day(at_ns // _SECOND // DAY)
 
 
 def is_day(name: str) -> bool:
     """Tell whether a folder is named after a day."""
     if not _DAY.fullmatch(name):
         return False
-    try:
-        date.fromisoformat(name)
-    except ValueError:
-        return False
-    return True
+    return _midnight(name) is not None
 
 
 def is_over(name: str, now_ns: int) -> bool:
@@ -82,7 +79,8 @@ def written(
     at_ns: int, loss: Loss, cause: str, mtime_ns: int, digest: bytes | None
 ) -> bytes:
     """Return what is put behind a name."""
-    moment = datetime.fromtimestamp(at_ns // _SECOND, UTC).strftime("%H%M%S")
+    second = at_ns // _SECOND % DAY
+    moment = f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}"
     cause = cause if _CAUSE.fullmatch(cause) else ""
     told = digest.hex() if digest and len(digest) == DIGEST_SIZE else _NONE
     return (
@@ -96,16 +94,37 @@ def read(on: str, name: bytes) -> Label | None:
     found = _LABEL.fullmatch(name)
     if found is None:
         return None
-    try:
-        moment = datetime.fromisoformat(f"{on}T{found['time'].decode()}+00:00")
-    except ValueError:
+    midnight, second = _midnight(on), _seconds(found["time"])
+    if midnight is None or second is None:
         return None
     digest = found["digest"].decode()
     return Label(
         name=found["name"],
-        at_ns=int(moment.timestamp()) * _SECOND + int(found["part"]),
+        at_ns=(midnight + second) * _SECOND + int(found["part"]),
         loss=_LOSSES[found["loss"].decode()],
         cause=found["cause"].decode(),
         mtime=found["mtime"].decode(),
         digest=None if digest == _NONE else bytes.fromhex(digest),
     )
+
+
+@lru_cache(maxsize=16)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * DAY, UTC).strftime("%Y-%m-%d")
+
+
+@lru_cache(maxsize=1000)
+def _midnight(name: str) -> int | None:
+    """Return when the day begins, in seconds since 1970; None if there is no such."""
+    try:
+        return int(datetime.fromisoformat(f"{name}T00:00+00:00").timestamp())
+    except ValueError:
+        return None
+
+
+def _seconds(time: bytes) -> int | None:
+    """Return the seconds of a day that HHMMSS stands for; None for no time."""
+    hours, minutes, seconds = int(time[:2]), int(time[2:4]), int(time[4:])
+    if hours > 23 or minutes > 59 or seconds > 59:
+        return None
+    return hours * 3600 + minutes * 60 + seconds
