@@ -238,6 +238,8 @@ class Bin:
         except FileNotFoundError:
             raise  # Somebody removes it at this moment.
         except OSError as error:
+            if error.errno == errno.EROFS:
+                raise  # Nothing can be written there at all.
             raise _refused(error, path) from error
         return found
 

@@ -19,7 +19,7 @@ from syncd.core.keeping import Loss, Promise
 from syncd.drivers.contract import Event, Writing, Written
 from syncd.drivers.local_storage import labels, renames, replacing
 from syncd.drivers.local_storage.storage import LocalStorage
-from syncd.errors import StorageError, StorageFull
+from syncd.errors import StorageError, StorageFull, StorageReadOnly
 from tests.drivers.hands import chunks, link, look, placed, put, until, write
 
 FOREVER = Promise(100, 100)
@@ -145,6 +145,17 @@ async def test_what_cannot_be_kept_stays(driver, root, way, monkeypatch):
     assert (root / "a").read_bytes() == b"old"
     assert not list(root.glob("*.tmp"))
     assert not list(root.parent.glob("20*"))
+
+
+async def test_where_nothing_can_be_written(driver, root, monkeypatch):
+    def read_only(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    await overwritten(driver, "a", b"old")
+    monkeypatch.setattr(os, "mkdir", read_only)
+
+    assert isinstance(await remove(driver, "a"), StorageReadOnly)
+    assert (root / "a").read_bytes() == b"old"
 
 
 async def test_a_move_that_cannot_keep_what_it_replaces_moves_nothing(driver, root):
