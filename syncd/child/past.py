@@ -15,7 +15,7 @@ from syncd.errors import StorageChanged, StorageError, StorageUntrusted
 from syncd.wire import Recall, Recalled, Undo, Undone
 
 if TYPE_CHECKING:
-    from syncd.child.link import Link
+    from syncd.child.link import Link, Log
     from syncd.child.notice import Notice
     from syncd.child.picture import Picture
     from syncd.child.watch import Watch
@@ -63,6 +63,8 @@ class Past:
         watch: "Watch",
         notice: "Notice",
         link: "Link",
+        *,
+        log: "Log",
     ) -> None:
         self._driver = driver
         self._keeping = _keeping(driver)
@@ -70,6 +72,7 @@ class Past:
         self._watch = watch
         self._notice = notice
         self._link = link
+        self._log = log
         self._questions: deque[Question] = deque()
         self._asked = asyncio.Event()
 
@@ -104,9 +107,15 @@ class Past:
                 continue  # Orders wait for that walk; and it may find more trash.
             everywhere = clock.monotonic() >= due
             steps = self._keeping.forget_kept(everywhere=everywhere)
-            async with aclosing(cast("Any", steps)):
-                async for _ in steps:
-                    await asyncio.sleep(REST)
+            try:
+                async with aclosing(cast("Any", steps)):
+                    async for _ in steps:
+                        await asyncio.sleep(REST)
+            except StorageUntrusted:
+                raise
+            except StorageError as error:
+                # What cannot be looked through harms nobody; work goes on beside it.
+                self._log.warning("cannot tidy the trash", reason=str(error))
             if everywhere:
                 due = clock.monotonic() + SELDOM
 

@@ -77,7 +77,7 @@ class Shift:
             link,
             failed=self._relief.failed,
         )
-        self.past = Past(driver, picture, self.watch, self.notice, link)
+        self.past = Past(driver, picture, self.watch, self.notice, link, log=log)
 
     async def work(self) -> None:
         """Work until cancelled; raise StorageUntrusted when the storage is lost."""

@@ -91,9 +91,13 @@ class Version(Struct, frozen=True):
 
 
 def superfluous(taken: Iterable[int], promise: Promise, now_ns: int) -> list[int]:
-    """Return those of one path's moments of taking away that are no longer promised."""
+    """Return those of one path's moments of taking away that are no longer promised.
+
+    What seems to come from the future was taken under a wrong clock: nobody knows
+    when, so it is kept, and counts for no version.
+    """
     oldest = now_ns - int(promise.days * DAY * _NANOSECONDS)
-    newest_first = sorted(taken, reverse=True)
+    newest_first = sorted((at for at in taken if at <= now_ns), reverse=True)
     return [
         at
         for rank, at in enumerate(newest_first)

@@ -212,7 +212,7 @@ def decide(
         raise Conflict(
             f"entry {world.members[keep].name} holds no side of it; choose from {names}"
         )
-    if after.origin != file.origin:
+    if after.version != file.version:
         after = replace(after, cause=cause)
     now = counted(after, world)
     files.change(db, [(after, now)])

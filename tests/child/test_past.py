@@ -234,7 +234,7 @@ async def test_a_driver_without_a_trash_says_so():
     class Line:
         send = staticmethod(sent.append)
 
-    one = past.Past(Plain(), None, None, None, Line())  # type: ignore[arg-type]
+    one = past.Past(Plain(), None, None, None, Line(), log=None)  # type: ignore[arg-type]
     one.take(wire.Recall(1, "a"))
     one.take(wire.Undo(2, [Wish("a", "x")]))
     task = asyncio.create_task(one.answer())

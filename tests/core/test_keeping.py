@@ -43,6 +43,7 @@ def version(
         ([0, 6.9, 7.1, 8], 7, 10, [7.1, 8]),
         ([0, 7.1, 8], 7, 1, [7.1, 8]),
         ([0.1, 0.4, 0.6], 0.5, 10, [0.6]),
+        ([-3, -2, 0, 1], 7, 1, [1]),
     ],
 )
 def test_what_is_no_longer_promised(ages, days, versions, gone):

@@ -10,13 +10,15 @@ from tests.acceptance.trees import content
 from tests.faults.disks import Disk, FailingDisk, failing_disk, frozen, small_disk
 
 MIB = 1 << 20
+KEEPS_NOTHING = {"B": {"keep": False}}
+"""What is deleted on the small disk makes room at once."""
 
 
 @pytest.fixture
 def three() -> Iterator[tuple[Daemon, Disk]]:
     """A running daemon with entries A, B and C, of which B is on a small disk."""
     with (
-        Daemon("A", "B", "C", started=False) as daemon,
+        Daemon("A", "B", "C", started=False, settings=KEEPS_NOTHING) as daemon,
         small_disk(daemon.folder("B"), 8 * MIB) as disk,
     ):
         daemon.start()
@@ -98,7 +100,7 @@ def test_deletions_make_room_by_themselves(three):
 
 def test_a_disk_that_takes_no_more_names():
     with (
-        Daemon("A", "B", started=False) as daemon,
+        Daemon("A", "B", started=False, settings=KEEPS_NOTHING) as daemon,
         small_disk(daemon.folder("B"), 8 * MIB, names=12) as _,
     ):
         daemon.start()

@@ -28,6 +28,19 @@ def rename_new(folder: int, name: bytes, to: int, to_name: bytes) -> bool:
     return True
 
 
+def rename_to_ours(folder: int, name: bytes, to: int, to_name: bytes) -> bool:
+    """Do the same with a name that nobody else uses, where one step is never two.
+
+    Whatever has the name at that moment comes along; nothing is unlinked unseen.
+    """
+    number = _renameat2(folder, name, to, to_name, _NOREPLACE)
+    if number in UNSUPPORTED:
+        _look_and_rename(folder, name, to, to_name)
+    elif number:
+        raise OSError(number, os.strerror(number))
+    return True
+
+
 def exchange(folder: int, name: bytes, to: int, to_name: bytes) -> bool:
     """Let two names swap what they stand for, at once; False where that is unknown."""
     number = _renameat2(folder, name, to, to_name, _EXCHANGE)

@@ -14,7 +14,12 @@ from syncd.core.file import Stamp
 from syncd.core.path import readable
 from syncd.drivers.local_storage.folder import Place, is_same, stamp_of
 from syncd.drivers.local_storage.reading import changed, is_open_for_writing
-from syncd.drivers.local_storage.renames import CANNOT_LINK, exchange, rename_new
+from syncd.drivers.local_storage.renames import (
+    CANNOT_LINK,
+    exchange,
+    rename_new,
+    rename_to_ours,
+)
 from syncd.drivers.local_storage.temps import Temps
 from syncd.drivers.local_storage.trash import Taking
 from syncd.errors import StorageChanged
@@ -77,7 +82,7 @@ def remove(
         return
     temp = temps.new()
     try:
-        rename_new(*place, place[0], temp)
+        rename_to_ours(*place, place[0], temp)
         _check_taken((place[0], temp), place, expected, path)
         os.unlink(temp, dir_fd=place[0])
     finally:
@@ -148,11 +153,17 @@ def _replace_in_steps(
 ) -> None:
     """Replace where names cannot swap: a second name first, if there can be one."""
     try:
-        os.link(to[1], spare[1], src_dir_fd=to[0], dst_dir_fd=spare[0])
+        os.link(
+            to[1],
+            spare[1],
+            src_dir_fd=to[0],
+            dst_dir_fd=spare[0],
+            follow_symlinks=False,
+        )
     except OSError as error:
         if error.errno not in CANNOT_LINK:
             raise
-        rename_new(*to, *spare)
+        rename_to_ours(*to, *spare)
         _check_taken(spare, to, expected, path)
         try:
             rename_new(*new, *to)

@@ -79,7 +79,12 @@ def _place(
 ) -> None:
     to = folders.at(order.path)
     if order.there is not None:
-        take = bin_.taking(Lost.by(order), durable) if bin_ else None
+        if bin_ is None:
+            raise StorageError(
+                f"{readable(order.path)} would be replaced and, with keep: false, lost;"
+                " move it away first, or let this entry keep what is replaced"
+            )
+        take = bin_.taking(Lost.by(order), durable)
         replace(kept, to, order.there, order.path, take)
         return
     try:

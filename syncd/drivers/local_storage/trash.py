@@ -27,7 +27,7 @@ from syncd.drivers.local_storage import labels
 from syncd.drivers.local_storage.failures import FULL
 from syncd.drivers.local_storage.folder import Folders, Place, component
 from syncd.drivers.local_storage.making import Durable
-from syncd.drivers.local_storage.renames import rename_new
+from syncd.drivers.local_storage.renames import rename_to_ours
 from syncd.errors import StorageError, StorageFull
 
 TRASH = f"{RESERVED}trash"
@@ -279,7 +279,7 @@ def _renamed(
     while True:
         label = labels.written(at_ns, lost.loss, lost.cause, lost.mtime_ns, lost.digest)
         try:
-            renamed = rename_new(*place, to, own + label)
+            renamed = rename_to_ours(*place, to, own + label)
         except FileExistsError:
             at_ns += 1
         else:
