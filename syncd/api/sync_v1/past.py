@@ -130,6 +130,9 @@ class UndoBelow(Handler):
 def _read(document: Any, kind: type[Any]) -> Any:
     if document is None:
         return kind()
+    for name, value in document.items() if isinstance(document, dict) else ():
+        if value is None:
+            raise BadRequest(f"the body: {name} is null; leave it out")
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:

@@ -88,6 +88,7 @@ async def test_no_body_at_all(http, house):
         ({"version": 12}, "the body"),
         ({"version": "12", "at": 5}, "exclude each other"),
         ({"path": "x"}, "unknown field"),
+        ({"at": None}, "at is null; leave it out"),
     ],
 )
 async def test_what_cannot_be_meant_is_refused(http, house, body, words):
