@@ -128,3 +128,14 @@ async def test_as_many_at_once_as_there_are(driver, root):
         assert answer.seen == await look(driver, answer.seen.path)
         assert (root / answer.seen.path).read_bytes() == b"old"
     assert open_files() <= before + 1  # One for the file system stays open.
+
+
+async def test_what_nobody_keeps_is_not_replaced(driver, root, place):
+    driver.keep(None)
+    there = await look(driver, "d/a")
+    [error] = await driver.bring_back([Return("d/a", place, there.stamp)])
+
+    assert isinstance(error, StorageError)
+    assert "keep: false" in str(error)
+    assert (root / "d/a").read_bytes() == b"new"
+    assert (root / place).read_bytes() == b"old"

@@ -396,3 +396,19 @@ async def test_what_is_not_ours_in_the_trash_is_left_and_not_told(driver, root):
     assert mine.exists()
     told = [one.path async for page in driver.kept_below("") for one in page]
     assert told == ["a"]
+
+
+async def test_a_link_is_kept_as_a_link_where_names_cannot_swap(
+    driver, root, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(renames, "_renameat2", lambda *_: errno.EINVAL)
+    (tmp_path / "outside").write_bytes(b"outside")
+    (root / "a").symlink_to(tmp_path / "outside")
+    there = await look(driver, "a")
+    assert there is not None
+    await placed(driver, "a", b"new", replaces=there.stamp)
+
+    assert (root / "a").read_bytes() == b"new"
+    [kept] = await driver.kept("a")
+    assert (root / kept.place).is_symlink()
+    assert (tmp_path / "outside").stat().st_nlink == 1
