@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from syncd.core import path as paths
-from syncd.core.file import Copy, Doubt, File, Kind, Slot, has, mask, slots
+from syncd.core.file import Copy, File, Kind, Slot, has, mask, slots
 from syncd.core.world import World
 
 SKEW = 3600.0
@@ -19,16 +19,16 @@ _LONGEST_EXTENSION = 64
 def is_for_people(file: File, slot: Slot, world: World) -> bool:
     """Tell whether a person is to decide between the entry's copy and the newest.
 
-    That is so where either side wishes it. What waits already goes on waiting while
-    anyone who has something at the path wishes it: the newest version may come from
-    elsewhere by now. A folder and what is none are not for people: what lies in the
-    folder cannot wait for them.
+    That is so where either side wishes it. While something about the file waits
+    already, all of it does, as long as anyone who has something at the path wishes it:
+    the newest version may come from elsewhere by now. A folder and what is none are not
+    for people: what lies in the folder cannot wait for them.
     """
     copy = file.copies[slot]
     if (copy.kind is Kind.DIRECTORY) != (file.kind is Kind.DIRECTORY):
         return False
     asked = file.origin | 1 << slot
-    if copy.doubt is Doubt.DISPUTED:
+    if file.disputed & world.slots:
         asked |= mask(s for s, other in file.copies.items() if other.present)
     return any(one.manual for s, one in world.members.items() if has(asked, s))
 

@@ -231,6 +231,7 @@ def test_the_index_is_lost(asking: Daemon):
     """Everything is found anew: three contents wait, and none is touched."""
     asking.stop()
     shutil.rmtree(asking.state)
+    asking.write_config(dict.fromkeys("ABC", MANUAL["A"]))
     asking.start()
 
     wait_for(lambda: len(sides(asking)) == 3)

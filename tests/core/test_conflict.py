@@ -139,6 +139,7 @@ MANUAL = {"A": Member("A", manual=True)}
         ({}, {}, False),
         # ... until it waits: then everyone who has something there is.
         ({"doubt": Doubt.DISPUTED}, {"C": Member("C", manual=True)}, True),
+        ({"doubt": Doubt.DISPUTED}, {"B": Member("B", manual=True)}, True),
         ({"doubt": Doubt.DISPUTED}, {}, False),
         # What lies in a folder cannot wait.
         ({"kind": Kind.DIRECTORY}, MANUAL, False),

@@ -123,12 +123,12 @@ def test_a_dispute_goes_on_when_the_newest_comes_from_who_has_no_wish():
     assert told(world, "A:one C! B:two C:three") == "three | C | - | BC"
 
 
-def test_one_that_is_settled_by_rule_leaves_the_other_to_people():
+def test_while_something_waits_the_others_wait_with_it():
     world = a_world(TO_ALL, B=Member("B", manual=True))
 
-    story = Story(world, "A:one@1 B:two@2 C:six@3")
-    assert shown(story) == "six | C | A set_aside | BC"
-    assert shown(story.settle()) == "six | C | - | BC"
+    assert told(world, "A:one B:two C:six") == "one | A | - | ABC"
+    # What was settled before anybody was to be asked is settled.
+    assert told(world, "A:one@1 C:six@3 B:two@2") == "six | C | A set_aside | BC"
 
 
 @pytest.mark.parametrize("policy", OnDelete)
