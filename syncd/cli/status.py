@@ -1,6 +1,8 @@
 """syncd status: how everything stands, once or live."""
 
+import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -46,13 +48,32 @@ def _watch(daemon: Client) -> None:
     """Show it live on a terminal; into a pipe, one after the other."""
     out = show.console()
     if wants_json() or not out.is_terminal:
-        while True:
+        for _ in _turns():
             _show(daemon.get("/status"))
-            time.sleep(INTERVAL)
     with Live(console=out, auto_refresh=False) as live:
-        while True:
+        for _ in _turns():
             live.update(picture(daemon.get("/status").document), refresh=True)
+
+
+def _turns() -> Iterator[None]:
+    """Give a turn every so often until Ctrl-C, which is never lost.
+
+    Python drops an exception that is raised in a destructor: KeyboardInterrupt, too.
+    """
+    told: list[int] = []
+
+    def tell(number: int, _frame: object) -> None:
+        told.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, tell)
+    try:
+        while not told:
+            yield
             time.sleep(INTERVAL)
+        raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def picture(document: dict[str, Any]) -> RenderableType:
