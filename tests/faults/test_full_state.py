@@ -123,8 +123,10 @@ def test_new_rules_on_a_full_disk_are_refused_and_the_old_ones_stay(on_small_dis
     daemon.tolerated += ["nothing is changed", "ledger waits"]
 
     accepted = None
-    for number in range(500):  # Small changes may still fit; sooner or later none does.
-        paths = [f"/{number}/{index}/" for index in range(100)]
+    long = "/".join(["long" * 50] * 10)
+    for number in range(8):  # Small ones may fit into the journal's old room; large never.
+        disk.fill()
+        paths = [f"/{number}/{index}/{long}/" for index in range(50 << number)]
         rules = [{"match": {"path": path}, "sync": ["B"]} for path in paths]
         daemon.put("/rules", {"rules": rules})
         refused = daemon.http("PUT", "/rules/reload")
