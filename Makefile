@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What the tests compare with and look through; installed when missing.
 DEBIAN_PACKAGES := curl rsync strace systemd
 
+# Every entry is a process: without kept bytecode each start compiles its modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check debian-packages core-coverage bench docs clean
 
