@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from syncd import clock
 from syncd.errors import Damaged
 from syncd.store import damage
+from syncd.store.check import Check
 from syncd.store.schema import metadata
 
 P = ParamSpec("P")
@@ -24,16 +24,6 @@ T = TypeVar("T")
 READERS = 2
 
 log = structlog.get_logger(__name__)
-
-
-class Check(Enum):
-    """How closely the index is looked at before it is used."""
-
-    NONE = auto()
-    QUICK = auto()
-    THOROUGH = auto()
-    REPLACE = auto()
-    """Not at all: it was found damaged, though a thorough look had told nothing."""
 
 
 class Store:

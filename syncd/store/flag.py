@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 from msgspec import Struct
 
 from syncd.errors import Damaged, NoRoom, SyncdError, Unavailable
-from syncd.store.database import Check, Store
+from syncd.store.check import Check
+
+if TYPE_CHECKING:
+    from syncd.store.database import Store
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +139,7 @@ class Flag:
             with suppress(OSError):
                 self._file.unlink()
 
-    async def keep(self, store: Store) -> None:
+    async def keep(self, store: "Store") -> None:
         """Touch the flag now and then while something is recorded, for ever."""
         seen = store.transactions
         while True:

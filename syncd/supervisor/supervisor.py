@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import structlog
 import zmq
@@ -31,38 +31,44 @@ NOT_FIELDS = frozenset({"event", "exc_info", "stack_info", "level", "timestamp"}
 log = structlog.get_logger()
 
 
+class Duties(NamedTuple):
+    """What the other rooms want of every entry's process, and who hears of it.
+
+    All callbacks come on the loop and must not block it: ``hear`` gets what a
+    child says, ``hear_lost`` its name when it is gone and nothing more will come
+    from it. A stop or start by a person goes to ``keep_stopped`` first.
+    """
+
+    settings: Mapping[str, wire.Settings]
+    hear: Callable[[str, wire.Up], None]
+    hear_lost: Callable[[str], None]
+    keep_stopped: Callable[[str, bool], Awaitable[None]]
+    stopped: AbstractSet[str] = frozenset()
+
+
 class Supervisor:
     """Runs one child per entry, brings back those that die, and relays messages.
 
-    Commands for one entry take turns; those for several entries do not wait for
-    each other. All callbacks come on the loop and must not block it: ``hear``
-    gets what a child says, ``hear_lost`` its name when it is gone and nothing
-    more will come from it, ``news`` the new state of an entry. A stop or start
-    by a person goes to ``keep_stopped`` before it is carried out.
+    Processes can be started before it is known what they are to do: they load
+    meanwhile, and wait. Commands for one entry take turns; those for several
+    entries do not wait for each other. ``news`` gets the new state of an entry.
     """
 
     def __init__(
         self,
         run: Path,
-        settings: Mapping[str, wire.Settings],
+        names: Iterable[str],
         *,
-        hear: Callable[[str, wire.Up], None],
-        hear_lost: Callable[[str], None],
         news: Callable[[str, dict[str, Any]], None],
-        keep_stopped: Callable[[str, bool], Awaitable[None]],
-        stopped: AbstractSet[str] = frozenset(),
         module: str = "syncd.child",
         grace: float = GRACE,
     ) -> None:
         self._run = run.absolute()
-        self._settings = settings
-        self._hear = hear
-        self._hear_lost = hear_lost
+        self._names = list(names)
         self._news = news
-        self._keep_stopped = keep_stopped
-        self._stopped = stopped
         self._module = module
         self._grace = grace
+        self._duties: Duties | None = None
         self._closing = False
         self._keepers: dict[str, Keeper] = {}
 
@@ -73,19 +79,37 @@ class Supervisor:
             rooms.callback(context.destroy, linger=0)
             processes = Processes(self._run, context, self._grace)
             await rooms.enter_async_context(processes)
-            self._links = Links(path, context, self._settings, self._heard)
+            self._links = Links(path, context, self._names, self._heard)
             await rooms.enter_async_context(self._links)
             rooms.push_async_callback(self._stop_all)
-            for name in self._settings:
+            for name in self._names:
                 self._keepers[name] = self._keeper(name, processes, path)
-                if name not in self._stopped:
-                    self._keepers[name].start()
             self._rooms = rooms.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._closing = True
         await self._rooms.aclose()
+
+    def load(self, names: Iterable[str]) -> None:
+        """Start the processes of these entries, which wait to be told more."""
+        for name in names:
+            self._keepers[name].start()
+
+    @asynccontextmanager
+    async def working(self, duties: Duties) -> AsyncIterator[None]:
+        """Have every entry work that is not stopped; at the end, stop them all."""
+        self._duties = duties
+        for name, keeper in self._keepers.items():
+            if name in duties.stopped:
+                await keeper.stop()
+            elif keeper.life.state is State.STOPPED:
+                keeper.start()
+            elif keeper.asked.is_set():
+                self._links.send(name, duties.settings[name])
+        try:
+            yield
+        finally:
+            await self._stop_all()
 
     async def start(self, name: str) -> None:
         """Start a stopped entry; return when its process is up.
@@ -97,7 +121,7 @@ class Supervisor:
         async with keeper.turn:
             if keeper.life.state is not State.STOPPED:
                 raise Conflict(f"entry {name} is already running")
-            await self._keep_stopped(name, False)
+            await self._kept_stopped(name, stopped=False)
             self._begin(keeper)
             await self._up(keeper)
 
@@ -111,7 +135,7 @@ class Supervisor:
         async with keeper.turn:
             if keeper.life.state is State.STOPPED:
                 raise Conflict(f"entry {name} is already stopped")
-            await self._keep_stopped(name, True)
+            await self._kept_stopped(name, stopped=True)
             await self._end(keeper)
 
     async def restart(self, name: str) -> None:
@@ -190,7 +214,7 @@ class Supervisor:
             processes,
             arguments,
             changed=self._changed,
-            lost=self._hear_lost,
+            lost=self._lost,
             grace=self._grace,
         )
 
@@ -219,11 +243,20 @@ class Supervisor:
                 f"entry {keeper.life.name} does not come up: {why}"
             ) from None
 
+    async def _kept_stopped(self, name: str, *, stopped: bool) -> None:
+        if self._duties is not None:
+            await self._duties.keep_stopped(name, stopped)
+
     async def _stop_all(self) -> None:
+        self._closing = True
         keepers = self._keepers.values()
         for name in self._keepers:
             self.send(name, wire.Stop())
         await asyncio.gather(*(keeper.leave() for keeper in keepers))
+
+    def _lost(self, name: str) -> None:
+        if self._duties is not None:
+            self._duties.hear_lost(name)
 
     def _changed(self, life: Life) -> None:
         log.info(
@@ -248,14 +281,15 @@ class Supervisor:
         keeper.heard += 1
         match message:
             case wire.Ask():
-                self._links.send(name, self._settings[name])
                 keeper.step(Event.ASK)
+                if self._duties is not None:
+                    self._links.send(name, self._duties.settings[name])
             case wire.Figures():
                 keeper.figures = message
             case wire.Told():
                 _write(name, message)
-            case _:
-                self._hear(name, message)
+            case _ if self._duties is not None:
+                self._duties.hear(name, message)
 
 
 def _is_from(child: Child | None, pid: int | None) -> bool:

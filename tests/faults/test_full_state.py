@@ -124,7 +124,9 @@ def test_new_rules_on_a_full_disk_are_refused_and_the_old_ones_stay(on_small_dis
 
     accepted = None
     long = "/".join(["long" * 50] * 10)
-    for number in range(8):  # Small ones may fit into the journal's old room; large never.
+    for number in range(
+        8
+    ):  # Small ones may fit into the journal's old room; large never.
         disk.fill()
         paths = [f"/{number}/{index}/{long}/" for index in range(50 << number)]
         rules = [{"match": {"path": path}, "sync": ["B"]} for path in paths]

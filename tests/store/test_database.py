@@ -14,7 +14,8 @@ from sqlalchemy import Connection, create_engine, text
 
 from syncd.errors import Damaged, NoRoom, Unavailable
 from syncd.store import database, files, migrating, settings
-from syncd.store.database import Check, Store
+from syncd.store.check import Check
+from syncd.store.database import Store
 from syncd.store.migrating import migrate
 from syncd.store.schema import metadata
 

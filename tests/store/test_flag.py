@@ -10,7 +10,8 @@ import pytest
 
 from syncd.errors import ConfigError, Damaged, NoRoom, Unavailable
 from syncd.store import flag
-from syncd.store.database import Check, Store
+from syncd.store.check import Check
+from syncd.store.database import Store
 from syncd.store.flag import Ended, Flag, How
 
 HERE, BEFORE = "this boot", "the boot before"

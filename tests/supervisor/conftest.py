@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from syncd import wire
-from syncd.supervisor.supervisor import Supervisor
+from syncd.supervisor.supervisor import Duties, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +60,7 @@ class House:
         self.run = run
         self.supervisor: Supervisor
         self.heard: list[tuple[str, wire.Up]] = []
+        self.heed: Callable[[], None] = lambda: None
         self.lost: list[str] = []
         self.news: list[tuple[str, str]] = []
         self.kept: list[tuple[str, bool]] = []
@@ -66,15 +68,25 @@ class House:
     def make(self, *names: str, **options: Any) -> Supervisor:
         self.supervisor = Supervisor(
             self.run,
-            {name: settings(name) for name in names},
-            hear=lambda name, message: self.heard.append((name, message)),
-            hear_lost=self.lost.append,
+            names,
             news=lambda name, news: self.news.append((name, news["state"])),
-            keep_stopped=self.keep_stopped,
             module="tests.supervisor.fake_child",
             **options,
         )
         return self.supervisor
+
+    def duties(self, *names: str, stopped: AbstractSet[str] = frozenset()) -> Duties:
+        return Duties(
+            {name: settings(name) for name in names},
+            hear=self.hear,
+            hear_lost=self.lost.append,
+            keep_stopped=self.keep_stopped,
+            stopped=stopped,
+        )
+
+    def hear(self, name: str, message: wire.Up) -> None:
+        self.heard.append((name, message))
+        self.heed()
 
     async def keep_stopped(self, name: str, stopped: bool) -> None:
         await asyncio.sleep(0)
@@ -103,9 +115,13 @@ async def house(
     before = children()
     async with AsyncExitStack() as doors:
 
-        async def opened(*names: str, **options: Any) -> House:
+        async def opened(
+            *names: str, stopped: AbstractSet[str] = frozenset(), **options: Any
+        ) -> House:
             new = House(run)
             await doors.enter_async_context(new.make(*names, **options))
+            duties = new.duties(*names, stopped=stopped)
+            await doors.enter_async_context(new.supervisor.working(duties))
             return new
 
         yield opened

@@ -286,13 +286,49 @@ async def test_five_children_end_together(run):
     before = descriptors()
     names = ["good 1", "good 2", "good 3", "deaf 1", "deaf 2"]
     h = House(run)
-    async with h.make(*names, grace=0.7):
+    async with h.make(*names, grace=0.7) as one, one.working(h.duties(*names)):
         await h.active(*names)
 
     assert all(h.state(name) == "stopped" for name in names)
     assert children() == set()
     assert descriptors() == before
     assert list(run.iterdir()) == []
+
+
+async def test_a_process_loads_before_it_is_known_what_it_is_to_do(run):
+    h = House(run)
+    async with h.make("good", "good too") as supervisor:
+        supervisor.load(["good"])
+        await h.active("good")
+        assert h.heard == []  # It waits for its settings.
+        process = h.pid("good")
+
+        async with supervisor.working(h.duties("good", "good too")):
+            await until(lambda: h.heard_from("good") and h.heard_from("good too"))
+            assert h.pid("good") == process
+    assert children() == set()
+
+
+async def test_a_process_loaded_for_a_stopped_entry_ends(run):
+    h = House(run)
+    async with h.make("off") as supervisor:
+        supervisor.load(["off"])
+        await h.active("off")
+
+        async with supervisor.working(h.duties("off", stopped={"off"})):
+            assert h.state("off") == "stopped"
+            assert children() == set()
+            assert h.heard == []
+
+
+async def test_loaded_processes_end_though_there_never_was_work(run):
+    h = House(run)
+    async with h.make("good", "dumb") as supervisor:
+        supervisor.load(["good", "dumb"])
+        await h.active("good")
+
+    assert children() == set()
+    assert h.state("good") == h.state("dumb") == "stopped"
 
 
 async def test_restarts_leak_nothing(house):
@@ -334,11 +370,11 @@ async def test_last_words_are_heard_before_the_loss_is_told(house):
     await until(lambda: h.heard_from("good"))
     lost_before = []
 
-    def slow(name, message):
+    def slow():
         time.sleep(0.006)  # longer than a burst: one frame per turn of the loop
         lost_before.append(h.lost[:])
 
-    h.supervisor._hear = slow
+    h.heed = slow
     h.supervisor.send("good", wire.Rescan("last-words 50"))
     await until(lambda: h.lost)
 
