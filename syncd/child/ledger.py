@@ -46,7 +46,7 @@ _PUT = "INSERT OR REPLACE INTO paths VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _DROP = "DELETE FROM paths WHERE folder = ? AND name = ?"
 _FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 _GET = "SELECT * FROM paths WHERE folder = ? AND name = ?"
-_AT_INODE = "SELECT * FROM paths WHERE inode = ? AND inode <> 0"
+_AT_INODES = "SELECT * FROM paths WHERE inode <> 0 AND inode IN (%s)"
 _INSIDE = (
     "SELECT * FROM paths WHERE folder = ? AND name > ? AND (? IS NULL OR name <= ?)"
 )
@@ -160,10 +160,14 @@ class Ledger:
         row = self._reader.execute(_GET, (folder, name(path))).fetchone()
         return _known(row) if row else None
 
-    def at_inode(self, inode: int) -> list[Known]:
-        """Return every path known to have the inode."""
-        rows = self._reader.execute(_AT_INODE, [_signed(inode)]).fetchall()
-        return [_known(row) for row in rows]
+    def at_inodes(self, inodes: Sequence[int]) -> list[Known]:
+        """Return every path known to have one of the inodes."""
+        result = []
+        for start in range(0, len(inodes), PAGE):
+            some = [_signed(inode) for inode in inodes[start : start + PAGE]]
+            query = _AT_INODES % ",".join("?" * len(some))
+            result += [_known(row) for row in self._reader.execute(query, some)]
+        return result
 
     def inside(self, folder: str, after: str, upto: str | None) -> list[Known]:
         """Return what is known directly in the folder, with names in (after, upto]."""

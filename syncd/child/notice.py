@@ -40,6 +40,8 @@ class _Burst(Struct):
     """What one look at a number of paths told."""
 
     looked: dict[str, Looked]
+    known: dict[str, "Known"]
+    """What the index knows of those it knows anything of."""
     found: dict[str, Seen]
     gone: list[str]
     moved: dict[str, str]
@@ -113,27 +115,31 @@ class Notice:
             return self._say(burst)
 
     def _compared(self, looked: dict[str, Looked], at_rest: AtRest) -> _Burst:
-        burst = _Burst(looked, {}, [], {}, {})
+        burst = _Burst(looked, {}, {}, [], {}, {})
         for path, seen in looked.items():
             if isinstance(seen, StorageError):
                 self._log.warning("cannot look", path=readable(path), reason=str(seen))
                 at_rest(path, None)
             elif self._busy.is_spoiled(path) or not at_rest(path, seen):
                 continue
-            elif seen is not None:
-                if (
-                    path in self._insisted
-                    or self.is_doubted(seen)
-                    or differs(self._picture.get(path), seen)
-                ):
-                    burst.found[path] = seen
-            elif path in self._insisted or self._picture.get(path) is not None:
-                burst.gone.append(path)
+            else:
+                self._sort(burst, path, seen)
         return burst
+
+    def _sort(self, burst: _Burst, path: str, seen: Seen | None) -> None:
+        known = self._picture.get(path)
+        if known is not None:
+            burst.known[path] = known
+        insisted = path in self._insisted
+        if seen is None:
+            if insisted or known is not None:
+                burst.gone.append(path)
+        elif insisted or self.is_doubted(seen) or differs(known, seen):
+            burst.found[path] = seen
 
     async def _find_moves(self, burst: _Burst) -> None:
         """Find for new paths where they lay before, if they are gone from there."""
-        old = {path: self._olds(seen) for path, seen in burst.found.items()}
+        old = self._olds(burst)
         unseen = {o for olds in old.values() for o in olds if o not in burst.looked}
         if unseen:
             more = sorted(unseen)
@@ -148,19 +154,16 @@ class Notice:
                     taken.add(one)
                     break
 
-    def _olds(self, seen: Seen) -> list[str]:
-        stamp = seen.stamp
-        if not stamp.inode or self._picture.get(seen.path) is not None:
-            return []
-        return [
-            known.seen.path
-            for known in self._picture.at_inode(stamp.inode)
-            if not known.implicit
-            and known.seen.path != seen.path
-            and known.seen.kind is seen.kind
-            and known.seen.stamp.size == stamp.size
-            and known.seen.stamp.mtime_ns == stamp.mtime_ns
-        ]
+    def _olds(self, burst: _Burst) -> dict[str, list[str]]:
+        """Return, by new path, where the index knows the same as lying, if anywhere."""
+        new = [seen for path, seen in burst.found.items() if path not in burst.known]
+        inodes = {seen.stamp.inode for seen in new} - {0}
+        known = self._picture.at_inodes(inodes) if inodes else {}
+        return {
+            seen.path: [o.seen.path for o in olds if _is_moved(o, seen)]
+            for seen in new
+            if (olds := known.get(seen.stamp.inode))
+        }
 
     async def _read(self, burst: _Burst) -> None:
         """Read the contents of which digest or MIME type are wanted with the news."""
@@ -168,20 +171,19 @@ class Notice:
             (seen, digest, mime)
             for seen in burst.found.values()
             if seen.kind is Kind.FILE and seen.path not in burst.moved
-            for digest, mime in [(self._wants_digest(seen), self.mime)]
+            for digest, mime in [(self._wants_digest(burst, seen), self.mime)]
             if digest or mime
         ]
         for start in range(0, len(wanted), READERS):
             some = wanted[start : start + READERS]
             await asyncio.gather(*(self._read_one(burst, *one) for one in some))
 
-    def _wants_digest(self, seen: Seen) -> bool:
-        size = seen.stamp.size
+    def _wants_digest(self, burst: _Burst, seen: Seen) -> bool:
+        size, known = seen.stamp.size, burst.known.get(seen.path)
         if self.doubted and size:
-            return self.is_doubted(seen) or self._picture.get(seen.path) is not None
+            return self.is_doubted(seen) or known is not None
         if not 0 < size <= SMALL:
             return False
-        known = self._picture.get(seen.path)
         return (
             known is not None
             and known.seen.kind is Kind.FILE
@@ -214,7 +216,7 @@ class Notice:
         for path, seen in sorted(burst.found.items()):
             if self._busy.is_spoiled(path):
                 continue
-            if seen.kind is not Kind.DIRECTORY and self._is_full_folder(path):
+            if path in burst.known and self._is_covered(path, seen):
                 left.append(path)
                 continue
             old = burst.moved.get(path)
@@ -253,9 +255,22 @@ class Notice:
                 self._picture.note(path, None)
         return left
 
+    def _is_covered(self, path: str, seen: Seen) -> bool:
+        """Tell whether it lies where a folder is known with something in it."""
+        return seen.kind is not Kind.DIRECTORY and self._is_full_folder(path)
+
     def _is_full_folder(self, path: str) -> bool:
         """Tell whether the path is known as a folder with something in it."""
         known = self._picture.get(path)
         if known is None or known.seen.kind is not Kind.DIRECTORY:
             return False
         return self._picture.holds_any(path)
+
+
+def _is_moved(old: "Known", seen: Seen) -> bool:
+    """Tell whether what has the inode now may be what lay elsewhere before."""
+    before = old.seen
+    if old.implicit or before.path == seen.path or before.kind is not seen.kind:
+        return False
+    then, now = before.stamp, seen.stamp
+    return then.size == now.size and then.mtime_ns == now.mtime_ns

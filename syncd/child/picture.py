@@ -8,7 +8,7 @@ crash on either side loses is found again by the next walk.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -55,14 +55,17 @@ class Picture:
         fresh = self._fresh.get(parent(path), {}).get(path)
         return self._ledger.get(path) if fresh is None else fresh.known
 
-    def at_inode(self, inode: int) -> list[Known]:
-        """Return every path known to have the inode."""
-        stored = self._ledger.at_inode(inode)
+    def at_inodes(self, inodes: Collection[int]) -> dict[int, list[Known]]:
+        """Return every path known to have one of the inodes, by inode."""
+        stored = self._ledger.at_inodes(list(inodes))
         paths = {known.seen.path for known in stored}
-        if (path := self._inodes.get(inode)) is not None:
-            paths.add(path)
-        known = (self.get(path) for path in sorted(paths))
-        return [one for one in known if one and one.seen.stamp.inode == inode]
+        paths.update(self._inodes[one] for one in inodes if one in self._inodes)
+        result: dict[int, list[Known]] = {}
+        for path in sorted(paths):
+            known = self.get(path)
+            if known is not None and known.seen.stamp.inode in inodes:
+                result.setdefault(known.seen.stamp.inode, []).append(known)
+        return result
 
     def inside(self, folder: str, after: str, upto: str | None) -> dict[str, Known]:
         """Return, by path, what is known in the folder with names in (after, upto]."""

@@ -59,8 +59,8 @@ async def test_paths_are_found_by_inode(ledger):
     high = 2**64 - 2
     await ledger.write([("a", known("a", high)), ("b", known("b", 7))])
 
-    assert [one.seen.path for one in ledger.at_inode(high)] == ["a"]
-    assert ledger.at_inode(0) == []
+    assert [one.seen.path for one in ledger.at_inodes([high])] == ["a"]
+    assert ledger.at_inodes([0]) == []
 
 
 async def test_a_folder_is_read_in_parts(ledger):

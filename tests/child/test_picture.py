@@ -90,11 +90,11 @@ async def test_news_over_our_write_are_not_committed_before_they_are_noted(
 
 
 async def test_inodes_are_those_of_now(picture):
-    assert [one.seen.path for one in picture.at_inode(2)] == ["d/a"]
+    assert [one.seen.path for one in picture.at_inodes([2])[2]] == ["d/a"]
     picture.say(1, "e", seen("e", inode=2))
     picture.note("d/a", None)
 
-    assert [one.seen.path for one in picture.at_inode(2)] == ["e"]
+    assert [one.seen.path for one in picture.at_inodes([2])[2]] == ["e"]
 
 
 async def test_a_folder_holds_something_until_all_is_gone(picture):

@@ -10,7 +10,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from syncd.core.keeping import Promise
 from syncd.core.path import from_bytes
 from syncd.drivers.contract import Event, What, Writing, Written
 from syncd.drivers.local_storage import renames, replacing
+from syncd.drivers.local_storage.folder import Folders
 from syncd.drivers.local_storage.making import Durable
 from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.errors import (
@@ -37,6 +38,7 @@ from syncd.errors import (
 )
 from tests.drivers.hands import (
     chunks,
+    folder,
     link,
     look,
     placed,
@@ -869,6 +871,18 @@ def about(events: list[Event], path: str) -> list[What]:
     return [event.what for event in events if event.path == path]
 
 
+def missing_once(late: Path, of: Callable[..., int]) -> Callable[..., int]:
+    """Say that the folder is not there, while somebody makes it."""
+
+    def missing(folders: Folders, path: str) -> int:
+        if path == late.name and not late.exists():
+            late.mkdir()
+            raise FileNotFoundError
+        return of(folders, path)
+
+    return missing
+
+
 class TestWatching:
     @pytest.fixture
     def _able(self, request, monkeypatch) -> None:
@@ -896,6 +910,59 @@ class TestWatching:
         await until(lambda: bool(about(told, "end")))
 
         assert {event.path for event in told} == {"end"}
+
+    async def test_folders_of_our_own_making_are_watched_and_not_told(
+        self, driver, root, told
+    ):
+        await placed(driver, "a/b/c", b"x")
+        await write(driver, folder("d"))
+        (root / "end").touch()
+        await until(lambda: bool(about(told, "end")))
+        assert {event.path for event in told} == {"end"}
+        assert driver.watched() == (4, 0)
+
+        (root / "a/b/mine").touch()
+        (root / "d/mine").touch()
+        await until(lambda: bool(about(told, "a/b/mine") and about(told, "d/mine")))
+        (root / "d/mine").unlink()
+        (root / "d").rmdir()
+        await until(lambda: What.GONE in about(told, "d"))
+        (root / "d").mkdir()
+        await until(lambda: What.TREE in about(told, "d"))
+
+    async def test_who_is_quicker_than_our_watch_is_told(
+        self, driver, root, told, monkeypatch
+    ):
+        mkdir = os.mkdir
+
+        def raced(name: bytes, mode: int, *, dir_fd: int) -> None:
+            mkdir(name, mode, dir_fd=dir_fd)
+            (root / "a/mine").touch()
+
+        monkeypatch.setattr(os, "mkdir", raced)
+        await placed(driver, "a/theirs", b"x")
+
+        await until(lambda: What.TREE in about(told, "a"))
+
+    async def test_a_folder_that_was_there_already_is_told_of(
+        self, driver, root, told, monkeypatch
+    ):
+        monkeypatch.setattr(Folders, "of", missing_once(root / "a", Folders.of))
+        await placed(driver, "a/b", b"x")
+
+        await until(lambda: What.TREE in about(told, "a"))
+
+    @pytest.mark.parametrize("mode", [0o444, 0o604, 0o666, 0o4711])
+    async def test_modes_beyond_the_mask_are_given(self, driver, root, mode):
+        before = os.umask(0o077)
+        try:
+            [written] = await write(
+                driver, Writing(put("a", b"x", mode=mode), chunks(b"x"))
+            )
+        finally:
+            os.umask(before)
+
+        assert stat.S_IMODE((root / "a").stat().st_mode) == mode == written.seen.mode
 
     @pytest.mark.parametrize("way", ["replace", "delete", "hint over", "refused"])
     @pytest.mark.parametrize("_able", [True, False], indirect=True)

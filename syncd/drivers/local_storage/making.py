@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from syncd.core.file import Seen
@@ -101,11 +102,17 @@ class Durable:
             os.close(handle)
 
 
+def _alone(_folder: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class Maker:
     """Makes folders, and remembers those that nobody ordered."""
 
     def __init__(self) -> None:
         self._made: list[Seen] = []
+        self.born: Callable[[str], AbstractContextManager[None]] = _alone
+        """Lends the time in which a folder is made; see watching.Watcher.born."""
 
     def made_parents(self) -> list[Seen]:
         """Return, and forget, the folders made on the way to others."""
@@ -127,23 +134,26 @@ class Maker:
             else:
                 break
         for folder in reversed(missing):
-            if make_folder(folders, folder, _PARENT_MODE, durable):
+            if self.folder(folders, folder, _PARENT_MODE, durable):
                 made = seen_at(*folders.at(folder), folder)
                 self._made += [made] if made else []
 
+    def folder(self, folders: Folders, path: str, mode: int, durable: Durable) -> bool:
+        """Make a folder; return whether it was new.
 
-def make_folder(folders: Folders, path: str, mode: int, durable: Durable) -> bool:
-    """Make a folder; return whether it was new. StorageChanged if it cannot be one."""
-    parent_folder, name = folders.at(path)
-    try:
-        os.mkdir(name, 0o700, dir_fd=parent_folder)
-    except FileExistsError:
-        if not stat.S_ISDIR(os.lstat(name, dir_fd=parent_folder).st_mode):
-            raise StorageChanged(f"{readable(path)} is not a folder") from None
-        return False
-    durable.touch(parent(path))
-    set_folder_mode(folders, path, mode)
-    return True
+        Raise StorageChanged if it cannot be one.
+        """
+        parent_folder, name = folders.at(path)
+        try:
+            with self.born(path):
+                os.mkdir(name, mode & 0o777, dir_fd=parent_folder)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.lstat(name, dir_fd=parent_folder).st_mode):
+                raise StorageChanged(f"{readable(path)} is not a folder") from None
+            return False
+        durable.touch(parent(path))
+        set_folder_mode(folders, path, mode)
+        return True
 
 
 def set_folder_mode(folders: Folders, path: str, mode: int) -> None:
@@ -156,13 +166,20 @@ def set_folder_mode(folders: Folders, path: str, mode: int) -> None:
             _unless_refused(error)
 
 
-def dress(descriptor: int, mode: int, mtime_ns: int) -> None:
-    """Give an open file its mode and time, as far as the file system has modes."""
+def dress(descriptor: int, mode: int, mtime_ns: int) -> os.stat_result:
+    """Give an open file its mode and time, and return its status.
+
+    Some file systems have no modes.
+    """
+    os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+    status = os.fstat(descriptor)
+    if stat.S_IMODE(status.st_mode) == mode:  # as it was made with, nearly always
+        return status
     try:
         os.fchmod(descriptor, mode)
     except OSError as error:
         _unless_refused(error)
-    os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+    return os.fstat(descriptor)
 
 
 def dress_at(folder: int, name: bytes, mode: int, mtime_ns: int) -> None:

@@ -307,6 +307,7 @@ class LocalStorage:
             self._root.handle, self._ignored, self._temps.ours, tell
         )
         self._trash.unheard = self._watcher.unheard
+        self._maker.born = self._watcher.born
         await self._visits.in_thread(self._watcher.start)
 
     def watched(self) -> tuple[int, int]:

@@ -9,6 +9,7 @@ with its arrival; but who looks at the disk after every event needs no pairs.
 import asyncio
 import errno
 import os
+import re
 import struct
 import threading
 from collections import deque
@@ -52,17 +53,32 @@ _MASK = Mask(
 
 _GONE = _IN.IN_DELETE | _IN.IN_MOVED_FROM
 _COMPLETE = _IN.IN_CLOSE_WRITE | _IN.IN_MOVED_TO | _IN.IN_ATTRIB
-_RENAMED = _IN.IN_MOVED_FROM | _IN.IN_MOVED_TO
+_NO_FOLDER = _IN.IN_CREATE | _IN.IN_ISDIR
+_ALONE = _IN.IN_MOVED_FROM | _IN.IN_MOVED_TO | _IN.IN_CREATE
 _ARRIVED = _IN.IN_CREATE | _IN.IN_MOVED_TO
 _ENDED = _IN.IN_DELETE_SELF | _IN.IN_MOVE_SELF | _IN.IN_UNMOUNT
 _UNMOUNTED = _IN.IN_UNMOUNT
-_BUFFER = 1 << 20
+_BUFFER = 1 << 16
 _HEAD = struct.Struct("iIII")
 _RENAMES = 32
 """So many renames may be under way at once."""
 _READS = 8
 _READS_SECONDS = 0.01
+_OURS_SECONDS = 0.005
 _RESERVED = RESERVED.encode()
+_UNFINISHED = re.compile(
+    rb"(?s)(?:.{4}(?:\x00\x01|[\x04\x08]\x00)\x00\x00\x00{4}"
+    rb"(?:\x20\x00{3}%(reserved)s.{%(rest).d}|\x30\x00{3}%(reserved)s.{%(more).d}))+"
+    % {
+        b"reserved": re.escape(_RESERVED),
+        b"rest": 0x20 - len(_RESERVED),
+        b"more": 0x30 - len(_RESERVED),
+    }
+)
+"""IN_CREATE, IN_ATTRIB or IN_CLOSE_WRITE of names such as those of our temporary files.
+
+While we write, most events are that; in rows they are passed over at once.
+"""
 _MARKER = MARKER.encode()
 _OURS = CallbackId(0)
 
@@ -139,6 +155,28 @@ class Watcher(WatchCallback):
             heard()
             raise
 
+    @contextmanager
+    def born(self, folder: str) -> Iterator[None]:
+        """Watch, from its birth, the folder that is made meanwhile, and tell nothing.
+
+        Unless somebody was quicker than the watch, and made something in it.
+        """
+        watch = self._watches.get(parent(folder))
+        if watch is None:
+            yield
+            return
+        ends = [(watch, to_bytes(last_part(folder)), _IN.IN_CREATE)]
+        self._expected.add(ends)
+        try:
+            yield
+        except BaseException:
+            self._expected.cancel(ends)
+            self._add_tree(folder)
+            self._teller.say(folder, What.TREE)  # Another's making may be unheard.
+            raise
+        if self._add_tree(folder):
+            self._teller.say(folder, What.TREE)
+
     def watched(self) -> tuple[int, int]:
         """Return how many folders are watched, and how many cannot be."""
         return len(self._watches), len(self._unwatched)
@@ -189,17 +227,22 @@ class Watcher(WatchCallback):
             self._add_tree(path)
         self._teller.say(path, what)
 
-    def _add_tree(self, below: str) -> None:
-        todo = [below]
+    def _add_tree(self, below: str) -> bool:
+        """Watch the folder and those in it; tell whether there is anything in it."""
+        todo, holds_any = [below], False
         with Folders(self._root) as folders:
             while todo:
                 folder = todo.pop()
                 try:
                     self._add(folder, folders.of(folder))
-                    todo += self._folders_in(folder, folders)
+                    inside, any_ = self._folders_in(folder, folders)
+                    todo += inside
+                    holds_any |= any_
                 except OSError as error:
+                    holds_any = True
                     if error.errno not in NO_PATH:
                         self._unwatched.add(folder)
+        return holds_any
 
     def _add(self, folder: str, descriptor: int) -> None:
         reader = self._reader
@@ -214,21 +257,19 @@ class Watcher(WatchCallback):
             self._watches[folder] = wd
             self._unwatched.discard(folder)
 
-    def _folders_in(self, folder: str, folders: Folders) -> list[str]:
+    def _folders_in(self, folder: str, folders: Folders) -> tuple[list[str], bool]:
+        """Return the folders in it that are to be watched, and whether it holds any."""
         handle = folders.reading(folder)
         try:
-            with os.scandir(handle) as entries:
-                names = [
-                    entry.name
-                    for entry in entries
-                    if entry.is_dir(follow_symlinks=False)
-                    and not entry.name.startswith(RESERVED)
-                ]
+            with os.scandir(handle) as found:
+                entries = [e for e in found if not e.name.startswith(RESERVED)]
+                names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
         finally:
             os.close(handle)
         before = folder + "/" if folder else ""
         paths = [before + from_bytes(os.fsencode(name)) for name in names]
-        return [p for p in paths if not self._ignored.has_name(p, folder=True)]
+        kept = [p for p in paths if not self._ignored.has_name(p, folder=True)]
+        return kept, bool(entries)
 
     def _drop_tree(self, folder: str) -> None:
         below = folder + "/"
@@ -283,6 +324,7 @@ class _Reader(InotifyFD):
 
     A few reads in a row are made at once; in a storm it then rests a little, to
     find many events at the next: waking for each takes the time of who writes.
+    So it does after a read that told only of what we write ourselves.
     """
 
     def __init__(self, ours: bytes, expected: Expected) -> None:
@@ -291,14 +333,20 @@ class _Reader(InotifyFD):
         self._placing: deque[int] = deque(maxlen=_RENAMES)
         self._expected = expected
         self._reads = deque([0.0] * _READS, _READS)
+        self._only_ours = False
 
     def read_events(self, *, event_buffer_size: int = _BUFFER) -> list[InotifyEvent]:
         """Return the events that are there, waiting for the first."""
-        rest = self._reads[0] + _READS_SECONDS - clock.monotonic()
-        if rest > 0:
+        until = self._reads[0] + _READS_SECONDS
+        if self._only_ours:
+            until = max(until, self._reads[-1] + _OURS_SECONDS)
+        if (rest := until - clock.monotonic()) > 0:
             self.stopped_event.wait(rest)
         self._reads.append(clock.monotonic())
-        return self._news(self._read_event_buffer(event_buffer_size))
+        buffer = self._read_event_buffer(event_buffer_size)
+        news = self._news(buffer)
+        self._only_ours = not news and bool(buffer)
+        return news
 
     def _news(self, buffer: bytes) -> list[InotifyEvent]:
         """Return the events in a buffer (inotify(7)) that are of any concern.
@@ -309,25 +357,30 @@ class _Reader(InotifyFD):
         events: list[InotifyEvent] = []
         end = 0
         while end + _HEAD.size <= len(buffer):
-            wd, mask, cookie, length = _HEAD.unpack_from(buffer, end)
-            name = end + _HEAD.size
+            start, name = end, end + _HEAD.size
+            wd, mask, cookie, length = _HEAD.unpack_from(buffer, start)
             end = name + length
             if buffer.startswith(_RESERVED, name):
+                if not cookie and (row := _UNFINISHED.match(buffer, start)):
+                    end = row.end()
+                    continue
                 if cookie and buffer.startswith(self._ours, name):
                     self._forget_our_rename(mask, cookie, events)
                 if not mask & _GONE or buffer[name:end].rstrip(b"\0") != _MARKER:
                     continue
             elif cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing:
                 continue
-            text = buffer[name:end].rstrip(b"\0")
-            if cookie and self._expected and self._is_expected(wd, mask, text):
-                continue
-            if wd != -1 or mask & _IN.IN_Q_OVERFLOW:
-                events.append(InotifyEvent(wd, mask, cookie, text))
+            event = InotifyEvent(wd, mask, cookie, buffer[name:end].rstrip(b"\0"))
+            if self._is_news(event):
+                events.append(event)
         return events
 
-    def _is_expected(self, wd: WatchDescriptor, mask: int, name: bytes) -> bool:
-        return self._expected.take((wd, name, mask & _RENAMED))
+    def _is_news(self, event: InotifyEvent) -> bool:
+        if event.wd == -1:
+            return bool(event.mask & _IN.IN_Q_OVERFLOW)
+        if not self._expected or event.mask & _NO_FOLDER == _IN.IN_CREATE:
+            return True
+        return not self._expected.take((event.wd, event.name, event.mask & _ALONE))
 
     def _forget_our_rename(
         self, mask: int, cookie: int, events: list[InotifyEvent]

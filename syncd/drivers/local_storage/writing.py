@@ -21,7 +21,6 @@ from syncd.drivers.local_storage.making import (
     Durable,
     Maker,
     dress,
-    make_folder,
     set_folder_mode,
 )
 from syncd.drivers.local_storage.moving import move_here
@@ -109,7 +108,7 @@ class Writer:
         return self._stage_file(put, item.content)
 
     def _folder(self, put: Put) -> Written:
-        if not make_folder(self._folders, put.path, put.mode, self._durable):
+        if not self._maker.folder(self._folders, put.path, put.mode, self._durable):
             set_folder_mode(self._folders, put.path, put.mode)
             self._durable.touch(put.path)
         status = os.fstat(self._folders.of(put.path))
@@ -127,12 +126,12 @@ class Writer:
         if content is None and put.size:
             raise StorageError(f"no content was given for {readable(put.path)}")
         with self._temp(put) as (folder, temp):
-            descriptor = os.open(temp, _NEW, 0o600, dir_fd=folder)
+            descriptor = os.open(temp, _NEW, put.mode & 0o777, dir_fd=folder)
             try:
                 digest = fill(descriptor, put, content, self._work)
-                dress(descriptor, put.mode, put.mtime_ns)
+                status = dress(descriptor, put.mode, put.mtime_ns)
                 self._durable.file(descriptor)
-                return _Staged(put, temp, os.fstat(descriptor), digest)
+                return _Staged(put, temp, status, digest)
             finally:
                 os.close(descriptor)
 
