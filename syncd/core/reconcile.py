@@ -13,7 +13,7 @@ from syncd.core.change import Found, Gone
 from syncd.core.comparison import aside, compare, judged, learned, outdated, with_copy
 from syncd.core.damage import Verdict
 from syncd.core.file import ABSENT, Base, Copy, Doubt, File, Kind, Seen, Slot, has
-from syncd.core.version import bumped
+from syncd.core.version import NEVER, bumped
 from syncd.core.world import OnDelete, World
 
 _UNDECIDED = frozenset({Doubt.COMPARING, Doubt.DISPUTED})
@@ -33,6 +33,8 @@ def found(
     ``old`` is what is known of the path that the entry says it was moved from,
     before the Gone of that path.
     """
+    if old is None and not (file.version or file.copies):
+        return _first(file, slot, change, world)
     seen, copy = change.seen, file.copy(slot)
     if (spoiled := _spoiled(file, slot, change, world)) is not None:
         return with_copy(file, slot, spoiled)
@@ -53,6 +55,31 @@ def found(
         if file.origin == 1 << slot:  # Otherwise others had it here already.
             file = replace(file, moved_from=old.path)
     return file
+
+
+def _first(file: File, slot: Slot, change: Found, world: World) -> File:
+    """Return what is known of a path that nobody has spoken of before.
+
+    The same as comparing would find, in one step: a first copy consists of these.
+    """
+    seen = change.seen
+    version = bumped(NEVER, slot)
+    made = replace(
+        file,
+        kind=seen.kind,
+        size=seen.stamp.size if seen.kind is Kind.FILE else len(seen.target or ""),
+        mtime_ns=seen.stamp.mtime_ns,
+        mode=seen.mode,
+        target=seen.target,
+        digest=change.digest,
+        mime=change.mime,
+        version=version,
+        origin=1 << slot,
+        copies={slot: Copy(version=version, stamp=seen.stamp, mode=seen.mode)},
+        changed_at=world.now,
+        cause=change.cause,
+    )
+    return judged(made, world)
 
 
 def _spoiled(file: File, slot: Slot, change: Found, world: World) -> Copy | None:

@@ -65,17 +65,14 @@ Index(
     files.c.deleted,
     files.c.id,
     sqlite_where=files.c.behind != 0,
-    postgresql_where=files.c.behind != 0,
 )
 Index(
     "files_conflict",
     files.c.id,
     sqlite_where=files.c.conflict,
-    postgresql_where=files.c.conflict,
 )
 Index(
     "files_judge_at",
     files.c.judge_at,
     sqlite_where=files.c.judge_at.is_not(None),
-    postgresql_where=files.c.judge_at.is_not(None),
 )

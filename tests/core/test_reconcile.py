@@ -454,6 +454,31 @@ def play(story: Story, steps: Any, check: Any = lambda _story: None) -> Story:
     return story
 
 
+FOUND = st.builds(
+    Found,
+    st.builds(
+        Seen,
+        st.just("a"),
+        st.sampled_from(Kind),
+        st.builds(Stamp, st.integers(0, 9), st.integers(1, 9), st.integers(1, 9)),
+        st.sampled_from([0o644, 0o755]),
+        st.sampled_from([None, "", "to"]),
+    ),
+    st.sampled_from([None, b"1" * 32]),
+    st.sampled_from([None, "text/plain"]),
+    cause=st.just("why"),
+)
+
+
+@given(FOUND, WORLDS, st.sampled_from([A, B, C]), st.sampled_from([None, "b"]))
+def test_what_nobody_spoke_of_is_known_as_if_it_were_compared(
+    change, world, slot, conflict_of
+):
+    file = File(id=7, path="a", conflict_of=conflict_of)
+    compared = reconcile.found(file, slot, change, world, reconcile.blank("elsewhere"))
+    assert reconcile.found(file, slot, change, world) == compared
+
+
 @given(STORIES, WORLDS, st.booleans())
 def test_a_report_that_comes_twice_counts_once(steps, world, eager):
     def twice(story: Story) -> None:
