@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from syncd.core.path import is_reserved, parent
 from syncd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 _REMEMBERED = 20_000
 
@@ -18,11 +20,9 @@ class Ignored:
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        try:
-            self._spec = GitIgnoreSpec.from_lines(patterns)
-        except ValueError as error:
-            raise ConfigError(f"not an ignore pattern: {error}") from None
         self._any = bool(patterns)
+        if patterns:
+            self._spec = _parsed(patterns)
         self._patterns = [pattern for pattern in patterns if pattern]
         self._folder = lru_cache(_REMEMBERED)(self._has_folder)
 
@@ -39,6 +39,8 @@ class Ignored:
 
         That of the outermost folder which is left out comes first.
         """
+        if not self._any:
+            return None
         places = [f"{above}/" for above in _above(path)][::-1]
         for place in [*places, f"{path}/" if folder else path]:
             found = self._spec.check_file(place)
@@ -52,6 +54,16 @@ class Ignored:
 
     def _has_folder(self, path: str) -> bool:
         return self._spec.match_file(path + "/")
+
+
+def _parsed(patterns: Sequence[str]) -> "GitIgnoreSpec":
+    # Loaded only where there are patterns: it is a tenth of what a child loads.
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415
+
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise ConfigError(f"not an ignore pattern: {error}") from None
 
 
 def _above(path: str) -> Iterator[str]:

@@ -50,10 +50,16 @@ def found(
     file = compare(with_copy(file, slot, _candidate(file, slot, change)), world, change)
     if copy.doubt is Doubt.LET_GO:
         file = judged(file, world)
-    if old is not None and moved and file.holds_newest(slot):
-        file = _hinted(file, slot, old)
-        if file.origin == 1 << slot:  # Otherwise others had it here already.
-            file = replace(file, moved_from=old.path)
+    return _moved_from(old, file, slot) if old is not None and moved else file
+
+
+def _moved_from(old: File, file: File, slot: Slot) -> File:
+    """Return the file with what its having lain elsewhere before tells."""
+    if not file.holds_newest(slot):
+        return file
+    file = _hinted(file, slot, old)
+    if file.origin == 1 << slot:  # Otherwise others had it here already.
+        file = replace(file, moved_from=old.path)
     return file
 
 

@@ -77,6 +77,10 @@ def test_which_pattern_it_is(path, folder, pattern):
     assert (pattern is not None) is ignored.has(path, folder=folder)
 
 
+def test_without_patterns_none_is_found():
+    assert Ignored([]).pattern("a") is None
+
+
 def test_a_pattern_that_cannot_be():
     with pytest.raises(ConfigError):
         Ignored(["!"])
