@@ -4,6 +4,8 @@ A package announces a driver twice under one name: the class in ``syncd.drivers`
 the model of its options in ``syncd.driver_options``.
 """
 
+import sys
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple, cast
 
@@ -68,4 +70,10 @@ def schemas() -> dict[str, Schema]:
 
 
 def _announced(group: str) -> dict[str, EntryPoint]:
+    return _found(group, tuple(sys.path))
+
+
+@cache
+def _found(group: str, _where: tuple[str, ...]) -> dict[str, EntryPoint]:
+    # Asked for again and again; to look means to read of every installed package.
     return {point.name: point for point in entry_points(group=group)}
