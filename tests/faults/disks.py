@@ -20,7 +20,7 @@ class Disk:
     def fill(self, but: int = 0) -> None:
         """Leave no room on it but so many bytes; later calls add to what is there."""
         free = os.statvfs(self.folder)
-        with self._ballast.open("ab") as file, suppress(OSError):
+        with suppress(OSError), self._ballast.open("ab") as file:
             left = free.f_bfree * free.f_frsize - but
             while left > 0:
                 left -= file.write(bytes(min(left, 1 << 16)))
