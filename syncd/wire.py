@@ -228,7 +228,7 @@ class Figures(Struct, frozen=True, tag=True):
     watched: int
     """Folders watched."""
     unwatched: int
-    """Folders that can only be walked."""
+    """Folders that can only be walked, in turn."""
     walking: bool
     last_walk: float | None
     """Seconds since 1970 of the end of the last full walk."""
@@ -238,6 +238,16 @@ class Figures(Struct, frozen=True, tag=True):
     """Sockets, FIFOs and devices found."""
     obstacle: str = ""
     """Why the storage takes nothing for now: full, or read-only."""
+    unscanned: float | None = None
+    """Seconds since the unwatched folder that waits longest was walked."""
+    overflows: int = 0
+    """How often events were lost because there were too many at once."""
+
+    @property
+    def watched_ratio(self) -> float | None:
+        """Return the part of the folders that is watched; None: nothing is known."""
+        folders = self.watched + self.unwatched
+        return self.watched / folders if folders else None
 
 
 class Stop(Struct, frozen=True, tag=True):

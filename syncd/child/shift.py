@@ -94,6 +94,7 @@ class Shift:
                 absent = self.watch.say_absent(self.notice)
                 group.create_task(absent, name="absent")
                 group.create_task(walk, name="walk")
+                group.create_task(self.watch.poll(self._walker), name="poll")
                 for number in range(SMALL_LANES):
                     group.create_task(
                         self.pull.carry_out_small(), name=f"small orders {number}"
@@ -113,10 +114,12 @@ class Shift:
 
     def figures(self, blocked: float) -> Figures:
         """Return how the work goes."""
-        watched, unwatched = self.watch.watched()
+        watched = self.watch.watched()
         return Figures(
-            watched=watched,
-            unwatched=unwatched,
+            watched=watched.folders,
+            unwatched=watched.polled,
+            unscanned=watched.oldest,
+            overflows=watched.overflows,
             walking=self.watch.walking,
             last_walk=self.watch.last_walk,
             blocked=blocked,

@@ -77,16 +77,16 @@ class Walker:
         """
         walk = _Walk(missing=self._picture.fresh_below(below))
         async for folder, listing in self._driver.walk(below):
-            self._unreadable.pop(folder, None)
-            for known, page in self._pages(folder, listing):
-                self._compare(walk, known, page)
-                if len(walk.differing) >= PAGE:
-                    await self._settle_differing(walk)
-                await asyncio.sleep(0)
-        await self._settle_differing(walk)
-        self._learn_unreadable()
-        await self._settle_missing(walk, self._forget if forget_missing else self._say)
+            await self._look(walk, folder, listing)
+        await self._settle(walk, self._forget if forget_missing else self._say)
         return walk.paths
+
+    async def look_into(self, folder: str) -> None:
+        """Say what is new in the folder, but not in the folders in it."""
+        walk = _Walk()
+        async for inside, listing in self._driver.walk(folder, deep=False):
+            await self._look(walk, inside, listing)
+        await self._settle(walk, self._say)
 
     async def walk_first(self, ignore: Sequence[str]) -> int:
         """Walk all of it after a start; return how many paths there are.
@@ -120,6 +120,21 @@ class Walker:
                 await self.say_gone([folder])
             if number % PAGE == 0:
                 await asyncio.sleep(0)
+
+    async def _look(self, walk: _Walk, folder: str, listing: Sequence[Seen]) -> None:
+        self._unreadable.pop(folder, None)
+        for known, page in self._pages(folder, listing):
+            self._compare(walk, known, page)
+            if len(walk.differing) >= PAGE:
+                await self._settle_differing(walk)
+            await asyncio.sleep(0)
+
+    async def _settle(
+        self, walk: _Walk, settle: Callable[[Sequence[str]], Awaitable[None]]
+    ) -> None:
+        await self._settle_differing(walk)
+        self._learn_unreadable()
+        await self._settle_missing(walk, settle)
 
     def _pages(
         self, folder: str, listing: Sequence[Seen]

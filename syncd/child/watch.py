@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, cast
 
 from syncd import clock
 from syncd.child.busy import Busy
+from syncd.child.link import Log
 from syncd.core.file import Kind, Seen
 from syncd.core.path import parent
+from syncd.core.polling import rest
 from syncd.core.settle import DEPARTED, Settler
-from syncd.drivers.contract import Can, Event, Watching, What
+from syncd.drivers.contract import Can, Event, Watched, Watching, What
 from syncd.wire import Looked, Walked
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 MOST = 500
 """Paths looked at in one go."""
 
+REMEDY = (
+    "raise fs.inotify.max_user_watches and max_user_instances, or ignore what need not"
+    " be kept in step; on a network's disk there is none"
+)
+
 
 class Watch:
     """Three tasks that share one Notice: settled paths, changed trees, whole walks."""
@@ -30,6 +37,7 @@ class Watch:
         self._driver = driver
         self._picture = picture
         self._link = link
+        self._log = Log(link.send)
         self._watching = (
             cast("Watching", driver) if Can.WATCH in type(driver).can else None
         )
@@ -47,21 +55,28 @@ class Watch:
         self.busy = Busy(self.tell)
         self.walking = False
         self.last_walk: float | None = None
+        self._walked: float | None = None
+        self._overflows = 0
+        self._polls = False
 
     async def open(self) -> None:
         """Start hearing of changes, before anything is walked."""
         if self._watching is not None:
             await self._watching.watch(self.tell)
 
-    def watched(self) -> tuple[int, int]:
-        """Return how many folders are watched, and how many cannot be."""
-        return self._watching.watched() if self._watching is not None else (0, 0)
+    def watched(self) -> Watched:
+        """Return how much of the storage tells of its changes."""
+        if self._watching is not None:
+            return self._watching.watched()
+        age = None if self._walked is None else clock.monotonic() - self._walked
+        return Watched(0, polled=1, oldest=age)
 
     def tell(self, events: Sequence[Event]) -> None:
         """Take in what the driver says happened."""
         now = clock.monotonic()
         for event in events:
             if What.LOST in event.what:
+                self._tell_overflow()
                 self.rescan(event.path)
             elif self.busy.put_off(event):
                 continue
@@ -141,6 +156,16 @@ class Watch:
             gone = {path for path, seen in zip(trees, looked, strict=True) if not seen}
             await walker.say_gone(gone.union(left))
 
+    async def poll(self, walker: "Walker") -> None:
+        """Look, for ever, into folders that tell nothing: in turn, and at a pace."""
+        while self._watching is not None:
+            began = clock.monotonic()
+            if self.last_walk is not None:
+                for folder in await self._watching.poll():
+                    await walker.look_into(folder)
+                self._tell_polled()
+            await asyncio.sleep(rest(clock.monotonic() - began))
+
     async def walk(
         self, walker: "Walker", rescan: float, ignore: Sequence[str]
     ) -> None:
@@ -169,7 +194,32 @@ class Watch:
         paths = await walk
         self.walking = False
         self.last_walk = clock.timestamp()
+        self._walked = start
+        if self._watching is not None:
+            self._watching.walked(start)
         self._link.send(Walked(first, clock.monotonic() - start, paths))
+
+    def _tell_overflow(self) -> None:
+        overflows = self.watched().overflows
+        if overflows > self._overflows:
+            self._overflows = overflows
+            self._log.warning("events were lost; all is compared", overflows=overflows)
+
+    def _tell_polled(self) -> None:
+        """Say when folders begin, and when they cease, to be polled."""
+        watched = self.watched()
+        if bool(watched.polled) is self._polls:
+            return
+        self._polls = bool(watched.polled)
+        if self._polls:
+            self._log.warning(
+                "folders that cannot be watched are looked into in turn",
+                folders=watched.polled,
+                of=watched.folders + watched.polled,
+                remedy=REMEDY,
+            )
+        else:
+            self._log.info("every folder is watched", folders=watched.folders)
 
     async def _sleep(self) -> None:
         """Wait until a path is due, or something happens."""

@@ -117,10 +117,13 @@ class Driver(Protocol):
         """Tell whether nothing but what is syncd's own lies in the storage."""
         ...
 
-    def walk(self, below: str = "") -> AsyncIterator[tuple[str, list[Seen]]]:
+    def walk(
+        self, below: str = "", *, deep: bool = True
+    ) -> AsyncIterator[tuple[str, list[Seen]]]:
         """Give each folder below the path (itself first) with what lies in it.
 
         A folder is given before the folders in it; its list is sorted by path.
+        Not ``deep`` gives the folder alone.
         What is ignored, reserved or neither file, folder nor link is left out.
         A folder that vanishes meanwhile is left out; one that cannot be read is
         given as an error by ``unreadable``, never as empty.
@@ -195,6 +198,19 @@ class Driver(Protocol):
         ...
 
 
+class Watched(Struct, frozen=True):
+    """How much of a storage tells of its changes."""
+
+    folders: int
+    """Folders that do."""
+    polled: int = 0
+    """Folders that do not, or not of all: they are walked one by one, in turn."""
+    oldest: float | None = None
+    """Seconds since the one of those was walked that waits longest; None: no such."""
+    overflows: int = 0
+    """How often so much happened at once that some of it was not told."""
+
+
 class Watching(Driver, Protocol):
     """A storage that tells of changes by itself."""
 
@@ -206,8 +222,21 @@ class Watching(Driver, Protocol):
         """
         ...
 
-    def watched(self) -> tuple[int, int]:
-        """Return how many folders are watched, and how many cannot be."""
+    async def poll(self) -> list[str]:
+        """Return folders to walk now, not deep, as nothing tells of what changes there.
+
+        Those are the ones walked longest ago, and so many as are worth one visit. Each
+        was tried again to be watched; folders found in them that were unknown are
+        told as trees that changed.
+        """
+        ...
+
+    def walked(self, since: float) -> None:
+        """Take in that all was walked by a walk that began then (clock.monotonic)."""
+        ...
+
+    def watched(self) -> Watched:
+        """Return how well the storage is watched."""
         ...
 
     def is_written_to(self, path: str) -> bool:

@@ -17,6 +17,7 @@ from syncd.drivers.contract import (
     Event,
     Facts,
     Returned,
+    Watched,
     Writing,
     Written,
 )
@@ -33,7 +34,8 @@ class Memory(Things):
     """See contract.Driver, Watching and Keeping.
 
     Play a person through ``set`` and ``remove``, a broken storage through
-    ``faults`` and ``present``, and a busy writer through ``written_to``.
+    ``faults`` and ``present``, and a busy writer through ``written_to``. What tells
+    of no change may be named in ``deaf``, to be looked into once.
     """
 
     can: ClassVar[Can] = (
@@ -53,6 +55,7 @@ class Memory(Things):
         self.present = True
         self.limits = Room()
         self.written_to: set[str] = set()
+        self.deaf: list[str] = []
         self.carried: str | None = None
         self._insisted: str | None = None
 
@@ -90,7 +93,7 @@ class Memory(Things):
         return not self.things
 
     async def walk(
-        self, below: str = ""
+        self, below: str = "", *, deep: bool = True
     ) -> AsyncGenerator[tuple[str, list[Seen]], None]:
         """Give each folder below the path with what lies in it."""
         self._check()
@@ -103,7 +106,8 @@ class Memory(Things):
             folder = todo.pop()
             found = lying.get(folder, [])
             yield folder, found
-            todo += [s.path for s in reversed(found) if s.kind is Kind.DIRECTORY]
+            if deep:
+                todo += [s.path for s in reversed(found) if s.kind is Kind.DIRECTORY]
         self._check()
 
     def unreadable(self) -> dict[str, str]:
@@ -220,10 +224,18 @@ class Memory(Things):
         """Start telling of every change."""
         self._tell = tell
 
-    def watched(self) -> tuple[int, int]:
+    async def poll(self) -> list[str]:
+        """Return, and forget, the folders that are ``deaf``."""
+        folders, self.deaf = self.deaf, []
+        return folders
+
+    def walked(self, since: float) -> None:
+        """Note nothing: it tells of every change."""
+
+    def watched(self) -> Watched:
         """Return how many folders are watched: all."""
         folders = [t for t in self.things.values() if t.kind is Kind.DIRECTORY]
-        return 1 + len(folders), 0
+        return Watched(1 + len(folders))
 
     def is_written_to(self, path: str) -> bool:
         """Tell whether somebody plays a writer of the file."""

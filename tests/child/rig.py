@@ -31,8 +31,8 @@ class Half(Memory):
         super().__init__()
         self.closed: set[str] = set()
 
-    async def walk(self, below: str = "") -> Any:
-        async for folder, listing in super().walk(below):
+    async def walk(self, below: str = "", *, deep: bool = True) -> Any:
+        async for folder, listing in super().walk(below, deep=deep):
             if not self._is_closed(folder):
                 yield folder, listing
 

@@ -6,7 +6,7 @@ import pytest
 from syncd import wire
 from syncd.child.ledger import Ledger
 from syncd.core.settle import Settler
-from syncd.drivers.contract import Event, What
+from syncd.drivers.contract import Can, Event, Watched, What
 from syncd.drivers.memory import Memory
 from syncd.errors import StorageError
 from tests.child.rig import FOLDER, Rig, file
@@ -202,3 +202,109 @@ def _move(driver, path, below, to):
         driver.things[to + one.removeprefix(path)] = driver.things.pop(one)
     what = What.TREE if folder else What.CLOSED
     driver._tell([Event(path, What.GONE | (what & What.TREE)), Event(to, what)])
+
+
+class Deaf(Memory):
+    """A storage that tells of nothing; what is to be looked into, the test says."""
+
+    async def watch(self, tell):
+        del tell
+
+
+@pytest.fixture
+async def deaf(ledger):
+    """Everything at work on a deaf storage, after its first walk; nothing is paced."""
+    rig = Rig(Deaf(), ledger)
+    async with rig.running():
+        walk = asyncio.create_task(rig.watch.walk(rig.walker, 0, []))
+        await until(lambda: rig.watch.last_walk)
+        poll = asyncio.create_task(rig.watch.poll(rig.walker))
+        yield rig
+        assert not poll.done()
+        for task in (walk, poll):
+            task.cancel()
+        await asyncio.wait([walk, poll])
+
+
+async def test_folders_that_tell_nothing_are_looked_into(deaf):
+    for path, thing in (("d", FOLDER), ("d/a", file(b"a")), ("d/e", FOLDER)):
+        deaf.driver.set(path, thing)
+    deaf.driver.deaf = ["", "d"]
+    await until(lambda: deaf.told() == ["+d", "+d/a", "+d/e"])
+
+    deaf.driver.set("d/a", file(b"new"))
+    deaf.driver.remove("d/e")
+    deaf.driver.deaf = ["d"]
+
+    await until(lambda: deaf.told()[3:] == ["+d/a", "-d/e"])
+
+
+async def test_what_lies_deeper_waits_for_its_turn(deaf):
+    for path, thing in (("d", FOLDER), ("d/a", file(b"a"))):
+        deaf.driver.set(path, thing)
+    deaf.driver.deaf = [""]
+    await until(lambda: deaf.told() == ["+d"])
+
+    deaf.driver.deaf = [""]
+    await until(lambda: not deaf.driver.deaf)
+    deaf.driver.set("z", file())
+    deaf.driver.deaf = [""]
+    await until(lambda: "+z" in deaf.told())
+
+    assert deaf.told() == ["+d", "+z"]
+
+
+class Overrun(Memory):
+    """A storage that can be told to have lost events, or to watch only half."""
+
+    now = Watched(2)
+
+    def watched(self):
+        return self.now
+
+
+async def test_that_events_were_lost_is_said_once(ledger):
+    driver = Overrun()
+    rig = Rig(driver, ledger)
+    driver.now = Watched(2, overflows=1)
+
+    rig.watch.tell([Event("", What.LOST)])
+    rig.watch.tell([Event("", What.LOST)])
+
+    said = [m for m in rig.sent if isinstance(m, wire.Told)]
+    assert [m.event for m in said] == ["events were lost; all is compared"]
+
+
+async def test_that_folders_are_polled_is_said_when_it_begins_and_ends(ledger):
+    driver = Overrun()
+    rig = Rig(driver, ledger)
+    rig.watch.last_walk = 1.0
+    poll = asyncio.create_task(rig.watch.poll(rig.walker))
+
+    def said():
+        return [m.level for m in rig.sent if isinstance(m, wire.Told)]
+
+    driver.now = Watched(2, polled=1)
+    await until(lambda: said() == ["warning"])
+    driver.now = Watched(3)
+    await until(lambda: said() == ["warning", "info"])
+    poll.cancel()
+    await asyncio.wait([poll])
+
+
+async def test_a_storage_that_cannot_be_watched_is_as_old_as_its_last_walk(ledger):
+    class Silent(Memory):
+        can = Memory.can & ~Can.WATCH
+
+    rig = Rig(Silent(), ledger)
+    assert rig.watch.watched() == Watched(0, polled=1)
+
+    walk = asyncio.create_task(rig.watch.walk(rig.walker, 0, []))
+    await until(lambda: rig.watch.last_walk)
+    walk.cancel()
+    await asyncio.wait([walk])
+
+    age = rig.watch.watched().oldest
+    assert age is not None
+    assert age < 30
+    await rig.watch.poll(rig.walker)  # It returns: there is nobody to ask.

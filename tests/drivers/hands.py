@@ -186,3 +186,9 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def counts(driver: Any) -> tuple[int, int]:
+    """Return how many folders are watched, and how many are polled."""
+    watched = driver.watched()
+    return watched.folders, watched.polled

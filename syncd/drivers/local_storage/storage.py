@@ -14,7 +14,7 @@ from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.ignoring import Ignored
 from syncd.core.keeping import Kept, Promise, Return
 from syncd.core.room import Room
-from syncd.drivers.contract import Can, Facts, Returned, Writing, Written
+from syncd.drivers.contract import Can, Facts, Returned, Watched, Writing, Written
 from syncd.drivers.local_storage import kept
 from syncd.drivers.local_storage.changing import amend, delete, prune
 from syncd.drivers.local_storage.failures import attempt
@@ -33,11 +33,12 @@ from syncd.drivers.local_storage.reading import (
 from syncd.drivers.local_storage.returning import bring_back
 from syncd.drivers.local_storage.root import MARKER, Root
 from syncd.drivers.local_storage.stopping import Work
+from syncd.drivers.local_storage.telling import Tell
 from syncd.drivers.local_storage.temps import Temps
 from syncd.drivers.local_storage.trash import Bin, Trash
 from syncd.drivers.local_storage.visits import Visits
 from syncd.drivers.local_storage.walking import Found, Walker, is_empty
-from syncd.drivers.local_storage.watching import Tell, Watcher
+from syncd.drivers.local_storage.watching import Watcher
 from syncd.drivers.local_storage.writing import MOST, Writer
 from syncd.errors import StorageError
 
@@ -45,6 +46,7 @@ T = TypeVar("T")
 
 _WALK_ENTRIES = 1000
 _WALK_SECONDS = 0.02
+_POLLED = 50
 
 
 class LocalStorage:
@@ -107,10 +109,12 @@ class LocalStorage:
         """Tell whether nothing but what is syncd's own lies in the root."""
         return await self._visits.one("", lambda _: is_empty(self._root.handle))
 
-    async def walk(self, below: str = "") -> AsyncGenerator[Found, None]:
+    async def walk(
+        self, below: str = "", *, deep: bool = True
+    ) -> AsyncGenerator[Found, None]:
         """Give each folder below the path with what lies in it."""
         await self._visits.in_thread(self._root.check)
-        folders = self._walker.walk(self._root.handle, below)
+        folders = self._walker.walk(self._root.handle, below, deep=deep)
         try:
             while some := await self._visits.in_thread(partial(_some, folders)):
                 for found in some:
@@ -310,9 +314,21 @@ class LocalStorage:
         self._maker.born = self._watcher.born
         await self._visits.in_thread(self._watcher.start)
 
-    def watched(self) -> tuple[int, int]:
-        """Return how many folders are watched, and how many cannot be."""
-        return self._watcher.watched() if self._watcher is not None else (0, 0)
+    async def poll(self) -> list[str]:
+        """Return folders to walk now, one by one: nothing tells of changes there."""
+        watcher = self._watcher
+        if watcher is None or not watcher.polls:
+            return []
+        return await self._visits.in_thread(partial(watcher.poll, _POLLED))
+
+    def walked(self, since: float) -> None:
+        """Take in that all was walked since then."""
+        if self._watcher is not None:
+            self._watcher.walked(since)
+
+    def watched(self) -> Watched:
+        """Return how much of it tells of its changes."""
+        return self._watcher.watched() if self._watcher is not None else Watched(0)
 
     def is_written_to(self, path: str) -> bool:
         """Tell whether some process has the file open for writing, as far as known."""

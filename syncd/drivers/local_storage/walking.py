@@ -40,9 +40,14 @@ class Walker:
         told, self._unreadable = self._unreadable, {}
         return told
 
-    def walk(self, root: int, below: str) -> Generator[Found, None, None]:
-        """Give each folder with what lies in it, before the folders in it."""
-        if not below:
+    def walk(
+        self, root: int, below: str, *, deep: bool = True
+    ) -> Generator[Found, None, None]:
+        """Give each folder with what lies in it, before the folders in it.
+
+        Not ``deep`` gives only the first of them.
+        """
+        if not below and deep:
             self._left_alone.clear()
         elif self._ignored.has(below, folder=True):
             return
@@ -51,8 +56,10 @@ class Walker:
             while todo:
                 folder = todo.pop()
                 found = self._list(folders, folder)
-                if found is not None:
-                    yield folder, found
+                if found is None:
+                    continue
+                yield folder, found
+                if deep:
                     todo.extend(
                         one.path
                         for one in reversed(found)

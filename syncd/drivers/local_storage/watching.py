@@ -1,4 +1,4 @@
-"""Watchdog's inotify reader, told to watch a whole tree; nothing else imports watchdog.
+"""Watchdog's inotify reader, told to watch a whole tree.
 
 Only watchdog's lowest layer is used: its thread reads events and calls us. The
 layers above would hand every event through two more threads and hold it back
@@ -6,21 +6,15 @@ for half a second behind each file that is moved out of the tree, to pair it
 with its arrival; but who looks at the disk after every event needs no pairs.
 """
 
-import asyncio
-import errno
 import os
-import re
-import struct
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from watchdog.observers.inotify_c import (
     CallbackId,
     InotifyConstants,
     InotifyEvent,
-    InotifyFD,
     Mask,
     WatchCallback,
     WatchDescriptor,
@@ -30,11 +24,14 @@ from syncd import clock
 from syncd.core.ignoring import Ignored
 from syncd.core.path import RESERVED, from_bytes, parent, to_bytes
 from syncd.core.path import name as last_part
-from syncd.drivers.contract import Event, What
+from syncd.core.polling import Polling
+from syncd.drivers.contract import Watched, What
 from syncd.drivers.local_storage.expected import Expected
 from syncd.drivers.local_storage.failures import NO_PATH
 from syncd.drivers.local_storage.folder import Folders
-from syncd.drivers.local_storage.root import MARKER
+from syncd.drivers.local_storage.reader import Reader
+from syncd.drivers.local_storage.remote import is_remote
+from syncd.drivers.local_storage.telling import Tell, Teller
 
 _IN = InotifyConstants
 _MASK = Mask(
@@ -53,44 +50,20 @@ _MASK = Mask(
 
 _GONE = _IN.IN_DELETE | _IN.IN_MOVED_FROM
 _COMPLETE = _IN.IN_CLOSE_WRITE | _IN.IN_MOVED_TO | _IN.IN_ATTRIB
-_NO_FOLDER = _IN.IN_CREATE | _IN.IN_ISDIR
-_ALONE = _IN.IN_MOVED_FROM | _IN.IN_MOVED_TO | _IN.IN_CREATE
 _ARRIVED = _IN.IN_CREATE | _IN.IN_MOVED_TO
 _ENDED = _IN.IN_DELETE_SELF | _IN.IN_MOVE_SELF | _IN.IN_UNMOUNT
 _UNMOUNTED = _IN.IN_UNMOUNT
-_BUFFER = 1 << 16
-_HEAD = struct.Struct("iIII")
-_RENAMES = 32
-"""So many renames may be under way at once."""
-_READS = 8
-_READS_SECONDS = 0.01
-_OURS_SECONDS = 0.005
 _RESERVED = RESERVED.encode()
-_UNFINISHED = re.compile(
-    rb"(?s)(?:.{4}(?:\x00\x01|[\x04\x08]\x00)\x00\x00\x00{4}"
-    rb"(?:\x20\x00{3}%(reserved)s.{%(rest).d}|\x30\x00{3}%(reserved)s.{%(more).d}))+"
-    % {
-        b"reserved": re.escape(_RESERVED),
-        b"rest": 0x20 - len(_RESERVED),
-        b"more": 0x30 - len(_RESERVED),
-    }
-)
-"""IN_CREATE, IN_ATTRIB or IN_CLOSE_WRITE of names such as those of our temporary files.
-
-While we write, most events are that; in rows they are passed over at once.
-"""
-_MARKER = MARKER.encode()
 _OURS = CallbackId(0)
 
 Heard = Callable[[], None]
-Tell = Callable[[Sequence[Event]], None]
 
 
 class Watcher(WatchCallback):
     """Watches every folder below a root that is not ignored.
 
-    It counts the folders it may not watch (the system's limit of watches, or
-    no leave to read them): their changes are found by walking only.
+    What it may not watch (the system's limit of watches, no leave to read it) or
+    what others may change unheard (a network's file system) is to be polled.
     """
 
     def __init__(self, root: int, ignored: Ignored, ours: bytes, tell: Tell) -> None:
@@ -99,27 +72,26 @@ class Watcher(WatchCallback):
         self._ignored = ignored
         self._ours = ours
         self._expected = Expected()
-        self._teller = _Teller(tell)
+        self._teller = Teller(tell)
         self._turn = threading.RLock()
         self._folders: dict[WatchDescriptor, str] = {}
         self._watches: dict[str, WatchDescriptor] = {}
-        self._unwatched: set[str] = set()
-        self._reader: _Reader | None = None
+        self._polling = Polling()
+        self._overflows = 0
+        self._reader: Reader | None = None
+        self._stopped = False
 
     def start(self) -> None:
         """Watch everything there is; blocks as long as a walk of all folders takes."""
-        try:
-            self._reader = _Reader(self._ours, self._expected)
-        except OSError:  # the system's limit of watchers
-            self._unwatched.add("")
-            return
-        self._reader.start()
+        self._open_reader()
         self._add_tree("")
 
     def stop(self) -> None:
         """Tell nothing more, and let go of everything."""
         self._teller.shut()
-        reader, self._reader = self._reader, None
+        with self._turn:
+            self._stopped = True
+            reader, self._reader = self._reader, None
         if reader is not None:
             reader.stop()
             reader.join()
@@ -177,9 +149,40 @@ class Watcher(WatchCallback):
         if self._add_tree(folder):
             self._teller.say(folder, What.TREE)
 
-    def watched(self) -> tuple[int, int]:
-        """Return how many folders are watched, and how many cannot be."""
-        return len(self._watches), len(self._unwatched)
+    @property
+    def polls(self) -> bool:
+        """Tell whether there is any folder to be polled."""
+        return bool(self._polling)
+
+    def poll(self, most: int) -> list[str]:
+        """Return folders to look into now: what changes there is told by nobody.
+
+        Blocks. First it tries again to watch them, so that looking is the last of it;
+        and folders nobody knows are told as changed trees.
+        """
+        with self._turn:
+            due = self._polling.due(clock.monotonic(), most)
+        if self._reader is None:
+            self._open_reader()
+        with Folders(self._root) as folders:
+            return [folder for folder in due if self._try_again(folder, folders)]
+
+    def walked(self, since: float) -> None:
+        """Take in that somebody looked into every folder since that moment."""
+        with self._turn:
+            self._polling.walked(since)
+
+    def watched(self) -> Watched:
+        """Return how well everything is watched."""
+        with self._turn:
+            polled = len(self._polling)
+            both = sum(folder in self._watches for folder in self._polling)
+            return Watched(
+                folders=len(self._watches) - both,
+                polled=polled,
+                oldest=self._polling.oldest(clock.monotonic()),
+                overflows=self._overflows,
+            )
 
     def on_event(self, event: InotifyEvent) -> None:
         """Tell of one event; called by watchdog's thread, like all that follows."""
@@ -201,6 +204,7 @@ class Watcher(WatchCallback):
 
     def on_queue_overflow(self) -> None:
         """Watch everything anew, then tell that anything may have changed."""
+        self._overflows += 1
         self._expected.clear()
         self._drop_tree("")
         self._add_tree("")
@@ -220,42 +224,90 @@ class Watcher(WatchCallback):
         what = _what_folder(mask) if is_folder else _what_file(mask)
         # Watch before telling: what comes later is told, what came before is walked.
         if is_folder and mask & _GONE:
-            self._unwatched.discard(path)
+            with self._turn:
+                self._polling.discard_tree(path)
             if mask & _IN.IN_MOVED_FROM:
                 self._drop_tree(path)
         elif what is What.TREE:
             self._add_tree(path)
         self._teller.say(path, what)
 
+    def _open_reader(self) -> None:
+        try:
+            reader = Reader(self._ours, self._expected)
+        except OSError:  # the system's limit of watchers
+            return
+        reader.start()
+        with self._turn:
+            if not self._stopped:
+                self._reader = reader
+                return
+        reader.stop()
+        reader.join()
+
     def _add_tree(self, below: str) -> bool:
-        """Watch the folder and those in it; tell whether there is anything in it."""
+        """Follow the folder and those in it; tell whether there is anything in it."""
         todo, holds_any = [below], False
         with Folders(self._root) as folders:
             while todo:
                 folder = todo.pop()
                 try:
-                    self._add(folder, folders.of(folder))
+                    self._follow(folder, folders.of(folder))
                     inside, any_ = self._folders_in(folder, folders)
                     todo += inside
                     holds_any |= any_
                 except OSError as error:
                     holds_any = True
-                    if error.errno not in NO_PATH:
-                        self._unwatched.add(folder)
+                    self._cannot_follow(folder, error)
         return holds_any
 
-    def _add(self, folder: str, descriptor: int) -> None:
-        reader = self._reader
-        if reader is None:
-            return
+    def _try_again(self, folder: str, folders: Folders) -> bool:
+        """Watch a polled folder, if that is possible now; tell whether it is there."""
+        try:
+            self._follow(folder, folders.of(folder))
+            inside, _ = self._folders_in(folder, folders)
+        except OSError as error:
+            self._cannot_follow(folder, error)
+            return False
+        for path in inside:
+            if path not in self._watches and path not in self._polling:
+                self._add_tree(path)
+                self._teller.say(path, What.TREE)
+        return True
+
+    def _follow(self, folder: str, descriptor: int) -> None:
+        """Have every change in the folder told, or the folder polled."""
+        watched = self._add(folder, descriptor)
+        with self._turn:
+            if watched and not is_remote(descriptor):
+                self._polling.discard(folder)
+            else:
+                self._polling.add(folder, clock.monotonic())
+
+    def _cannot_follow(self, folder: str, error: OSError) -> None:
+        with self._turn:
+            if error.errno in NO_PATH:
+                self._polling.discard(folder)
+            else:
+                self._polling.add(folder, clock.monotonic())
+
+    def _add(self, folder: str, descriptor: int) -> bool:
+        """Watch the folder, and tell whether that was possible."""
         # By its descriptor: however deep it lies, and never through a link.
         path = b"/proc/self/fd/%d/." % descriptor
         with self._turn:
-            wd = reader.add_callback(path, _MASK, self, _OURS)
+            if self._reader is None:
+                return False
+            try:
+                wd = self._reader.add_callback(path, _MASK, self, _OURS)
+            except OSError as error:
+                if error.errno in NO_PATH:
+                    raise
+                return False
             self._watches.pop(self._folders.get(wd, folder), None)
             self._folders[wd] = folder
             self._watches[folder] = wd
-            self._unwatched.discard(folder)
+            return True
 
     def _folders_in(self, folder: str, folders: Folders) -> tuple[list[str], bool]:
         """Return the folders in it that are to be watched, and whether it holds any."""
@@ -284,123 +336,6 @@ class Watcher(WatchCallback):
                 self._watches.pop(path, None)
         if self._reader is not None:
             self._reader.remove_callbacks([(wd, _OURS) for wd, _ in gone])
-
-
-class _Teller:
-    """Brings events to the loop it was made on, as many at a time as there are."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._tell = tell
-        self._events: deque[Event] = deque()
-        self._woken = False
-        self._shut = False
-
-    def say(self, path: str, what: What) -> None:
-        """Tell of an event soon; for any thread."""
-        self._events.append(Event(path, what))
-        if not self._woken:
-            self._woken = True
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._out)
-
-    def shut(self) -> None:
-        """Tell nothing more."""
-        self._shut = True
-
-    def _out(self) -> None:
-        self._woken = False  # first: who says more from now on wakes us again
-        events = [self._events.popleft() for _ in range(len(self._events))]
-        if events and not self._shut:
-            self._tell(events)
-
-
-class _Reader(InotifyFD):
-    """Watchdog's thread; it does not even look at what has a temporary name.
-
-    Nor at the other end of a rename from or to a temporary name of ours: who
-    carries out an order looks at the result itself, and whatever anybody else
-    does to it afterwards is an event of its own. The same goes for what is expected.
-
-    A few reads in a row are made at once; in a storm it then rests a little, to
-    find many events at the next: waking for each takes the time of who writes.
-    So it does after a read that told only of what we write ourselves.
-    """
-
-    def __init__(self, ours: bytes, expected: Expected) -> None:
-        super().__init__()
-        self._ours = ours
-        self._placing: deque[int] = deque(maxlen=_RENAMES)
-        self._expected = expected
-        self._reads = deque([0.0] * _READS, _READS)
-        self._only_ours = False
-
-    def read_events(self, *, event_buffer_size: int = _BUFFER) -> list[InotifyEvent]:
-        """Return the events that are there, waiting for the first."""
-        until = self._reads[0] + _READS_SECONDS
-        if self._only_ours:
-            until = max(until, self._reads[-1] + _OURS_SECONDS)
-        if (rest := until - clock.monotonic()) > 0:
-            self.stopped_event.wait(rest)
-        self._reads.append(clock.monotonic())
-        buffer = self._read_event_buffer(event_buffer_size)
-        news = self._news(buffer)
-        self._only_ours = not news and bool(buffer)
-        return news
-
-    def _news(self, buffer: bytes) -> list[InotifyEvent]:
-        """Return the events in a buffer (inotify(7)) that are of any concern.
-
-        Most of them, while we write, are about temporary names: those cost no more
-        than a glance.
-        """
-        events: list[InotifyEvent] = []
-        end = 0
-        while end + _HEAD.size <= len(buffer):
-            start, name = end, end + _HEAD.size
-            wd, mask, cookie, length = _HEAD.unpack_from(buffer, start)
-            end = name + length
-            if buffer.startswith(_RESERVED, name):
-                if not cookie and (row := _UNFINISHED.match(buffer, start)):
-                    end = row.end()
-                    continue
-                if cookie and buffer.startswith(self._ours, name):
-                    self._forget_our_rename(mask, cookie, events)
-                if not mask & _GONE or buffer[name:end].rstrip(b"\0") != _MARKER:
-                    continue
-            elif cookie and mask & _IN.IN_MOVED_TO and cookie in self._placing:
-                continue
-            event = InotifyEvent(wd, mask, cookie, buffer[name:end].rstrip(b"\0"))
-            if self._is_news(event):
-                events.append(event)
-        return events
-
-    def _is_news(self, event: InotifyEvent) -> bool:
-        if event.wd == -1:
-            return bool(event.mask & _IN.IN_Q_OVERFLOW)
-        if not self._expected or event.mask & _NO_FOLDER == _IN.IN_CREATE:
-            return True
-        return not self._expected.take((event.wd, event.name, event.mask & _ALONE))
-
-    def _forget_our_rename(
-        self, mask: int, cookie: int, events: list[InotifyEvent]
-    ) -> None:
-        if mask & _IN.IN_MOVED_FROM:
-            self._placing.append(cookie)  # Its other end comes in a moment.
-        elif events and events[-1].cookie == cookie:
-            events.pop()  # Its other end came just before.
-
-    def _add_callback(
-        self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
-    ) -> WatchDescriptor:
-        # Watchdog warns when a folder is watched anew (a bind mount shows it twice),
-        # and takes a folder that may not be watched for one with the number -1.
-        watch = self._get_or_create_watch(path, mask)
-        if watch.wd == -1:
-            del self._watch_for_wd[watch.wd]
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        watch.callbacks[id_] = callback
-        return watch.wd
 
 
 def _what_file(mask: int) -> What:

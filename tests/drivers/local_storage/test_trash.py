@@ -20,7 +20,7 @@ from syncd.drivers.contract import Event, Writing, Written
 from syncd.drivers.local_storage import labels, renames, replacing
 from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.errors import StorageError, StorageFull, StorageReadOnly
-from tests.drivers.hands import chunks, link, look, placed, put, until, write
+from tests.drivers.hands import chunks, counts, link, look, placed, put, until, write
 
 FOREVER = Promise(100, 100)
 TRASH = ".syncd-trash"
@@ -99,7 +99,7 @@ async def test_it_is_not_watched(driver, root):
     events: list[Event] = []
     await overwritten(driver, "d/a", b"old", b"new")
     await driver.watch(events.extend)
-    assert driver.watched() == (2, 0)  # the root, and d
+    assert counts(driver) == (2, 0)  # the root, and d
     await overwritten(driver, "d/a", b"newer")
     await remove(driver, "d/a")
     (root / "end").touch()
