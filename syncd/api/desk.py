@@ -196,7 +196,9 @@ class Entries:
 
     async def stats(self, name: str) -> dict[str, float | str]:
         """Return the figures of its process; raise NotFound or Conflict."""
-        return await self._supervisor.stats(name)
+        stats = await self._supervisor.stats(name)
+        figures = self._supervisor.figures(name)
+        return stats | (views.watching(figures) if figures else {})
 
     async def approve(self, name: str) -> None:
         """Take its storage as meant; raise NotFound or Conflict."""
@@ -236,6 +238,9 @@ class Entries:
             last_walk=self._referee.walked_at.get(slot),
             watched=figures.watched if figures else 0,
             unwatched=figures.unwatched if figures else 0,
+            watched_ratio=figures.watched_ratio if figures else None,
+            oldest_unscanned_seconds=figures.unscanned if figures else None,
+            overflows=figures.overflows if figures else 0,
             restarts=life.restarts,
             pid=life.pid,
         )

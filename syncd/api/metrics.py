@@ -49,7 +49,21 @@ GAUGES = {
     "conflicts": "Conflicts among the entry's files.",
     "held": "Deletions that wait for a person.",
     "watched": "Folders that tell of changes.",
-    "unwatched": "Folders that can only be walked.",
+    "unwatched": "Folders that do not, and are looked into one by one, in turn.",
+}
+
+LIMITS = {
+    "watched_ratio": "The part of the folders that tells of changes.",
+    "oldest_unscanned_seconds": (
+        "How long ago the folder was looked into that tells of no changes and waits"
+        " longest; 0 where all are watched."
+    ),
+}
+"""What is only told of entries at work."""
+
+COUNTERS = {
+    "restarts": "How often an entry's process was started again after it died.",
+    "overflows": "How often events were lost, and all was compared, since its start.",
 }
 
 
@@ -145,7 +159,8 @@ class _EntryCollector(Collector):
             for entry in details:
                 gauge.add_metric([entry.name], getattr(entry, name))
             yield gauge
-        yield _restarts(details)
+        yield from _limits(details)
+        yield from _counters(details)
         yield _states(details)
 
 
@@ -174,12 +189,21 @@ class _StateCollector(Collector):
         yield gauge
 
 
-def _restarts(details: Iterable[EntryDetails]) -> Metric:
-    about = "How often an entry's process was started again after it died."
-    counter = CounterMetricFamily("syncd_entry_restarts", about, labels=["entry"])
-    for entry in details:
-        counter.add_metric([entry.name], entry.restarts)
-    return counter
+def _limits(details: Iterable[EntryDetails]) -> Iterator[Metric]:
+    known = [entry for entry in details if entry.watched_ratio is not None]
+    for name, about in LIMITS.items():
+        gauge = GaugeMetricFamily(f"syncd_entry_{name}", about, labels=["entry"])
+        for entry in known:
+            gauge.add_metric([entry.name], getattr(entry, name) or 0.0)
+        yield gauge
+
+
+def _counters(details: Iterable[EntryDetails]) -> Iterator[Metric]:
+    for name, about in COUNTERS.items():
+        counter = CounterMetricFamily(f"syncd_entry_{name}", about, labels=["entry"])
+        for entry in details:
+            counter.add_metric([entry.name], getattr(entry, name))
+        yield counter
 
 
 def _states(details: Iterable[EntryDetails]) -> Metric:

@@ -176,7 +176,15 @@ class EntryDetails(Struct, frozen=True, kw_only=True):
     last_walk: float | None = None
     """When the last walk of the whole storage ended; seconds since 1970."""
     watched: int = 0
+    """Folders that tell of their changes."""
     unwatched: int = 0
+    """Folders that do not: they are looked into one by one, in turn."""
+    watched_ratio: float | None = None
+    """The part of the folders that is watched; null while nothing is known."""
+    oldest_unscanned_seconds: float | None = None
+    """How long ago the unwatched folder that waits longest was looked into."""
+    overflows: int = 0
+    """How often more happened at once than is told, so that all was compared."""
     restarts: int = 0
     pid: int | None = None
     held: int = 0

@@ -14,6 +14,7 @@ from syncd.core import path as paths
 from syncd.core.dispute import Side
 from syncd.core.file import File, Mask
 from syncd.core.world import World
+from syncd.wire import Figures
 
 
 def file(known: File, world: World) -> FileView:
@@ -32,6 +33,19 @@ def file(known: File, world: World) -> FileView:
         state=_state(known, world),
         conflict_of=known.conflict_of and paths.readable(known.conflict_of),
     )
+
+
+def watching(figures: Figures) -> dict[str, float]:
+    """Return how much of an entry tells of its changes, as /stats has it."""
+    told: dict[str, float] = {
+        "watched": figures.watched,
+        "unwatched": figures.unwatched,
+        "overflows": figures.overflows,
+    }
+    if figures.watched_ratio is not None:
+        told["watched_ratio"] = figures.watched_ratio
+        told["oldest_unscanned_seconds"] = figures.unscanned or 0.0
+    return told
 
 
 def conflict(known: File, world: World) -> ConflictView:

@@ -79,6 +79,7 @@ def _turns() -> Iterator[None]:
 def picture(document: dict[str, Any]) -> RenderableType:
     """Return the whole of it: the table, the sum of it, and bars for what is copied."""
     parts: list[RenderableType] = [_entries(document["entries"]), _total(document)]
+    parts += _unwatched(document["entries"])
     if words := _own_state(document.get("state", {})):
         parts.append(Text(words, style="red"))
     bars = _bars(document)
@@ -117,6 +118,19 @@ def _total(document: dict[str, Any]) -> Text:
     if conflicts:
         words.append(show.counted(conflicts, "conflict"))
     return Text(", ".join(words), style="dim")
+
+
+def _unwatched(entries: list[dict[str, Any]]) -> Iterator[Text]:
+    """Say of which entries not every change is told; mostly of none."""
+    for entry in entries:
+        if not entry.get("unwatched"):
+            continue
+        folders = show.counted(entry["unwatched"], "folder")
+        words = f"{show.printable(entry['name'])}: {folders} cannot be watched"
+        words += f" ({entry['watched_ratio']:.0%} are) and are looked into in turn"
+        if (age := entry.get("oldest_unscanned_seconds")) is not None:
+            words += f"; the one that waits longest was {age:,.0f} s ago"
+        yield Text(words, style="yellow")
 
 
 def _own_state(state: dict[str, Any]) -> str:

@@ -66,6 +66,25 @@ async def test_states_and_restarts(scrape, house):
     assert found[key("syncd_entry_pending", "B")] == 9
 
 
+async def test_how_much_is_watched(scrape, house):
+    house.entries.changes["B"] = {
+        "watched_ratio": 0.25,
+        "oldest_unscanned_seconds": 12.5,
+        "overflows": 3,
+    }
+    house.entries.changes["A"] = {"watched_ratio": 1.0}
+
+    found = await scrape()
+
+    assert found[key("syncd_entry_watched_ratio", "B")] == 0.25
+    assert found[key("syncd_entry_oldest_unscanned_seconds", "B")] == 12.5
+    assert found[key("syncd_entry_overflows_total", "B")] == 3
+    assert found[key("syncd_entry_watched_ratio", "A")] == 1
+    assert found[key("syncd_entry_oldest_unscanned_seconds", "A")] == 0
+    # Of an entry that is not at work nothing is known: no alarm may ring for it.
+    assert key("syncd_entry_watched_ratio", "Žofie ☂") not in found
+
+
 async def test_answers_are_counted_by_route(scrape, http):
     for name in ("A", "B", "nobody"):
         await http.get(f"/entries/{name}")

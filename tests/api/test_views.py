@@ -9,6 +9,7 @@ from syncd.api.rooms import ConflictState, FileState
 from syncd.core import path as paths
 from syncd.core.file import Kind, Trouble
 from syncd.core.world import Member
+from syncd.wire import Figures
 from tests.core.story import TO_ALL, B, Story, a_world, without
 
 WORLD = a_world(TO_ALL, A=Member("A", manual=True))
@@ -72,3 +73,17 @@ def test_what_waits_for_a_person():
     assert (one.entry, one.kind, one.size, one.mtime) == ("A", Kind.FILE, 3, 1e-9)
     assert one.digest == b"one".ljust(32, b"\0").hex()
     assert (other.entry, other.kind, other.digest) == ("B", Kind.LINK, None)
+
+
+def test_how_much_is_watched():
+    figures = Figures(3, 1, walking=False, last_walk=None, blocked=0.0, overflows=2)
+    none = Figures(0, 0, walking=False, last_walk=None, blocked=0.0)
+
+    assert views.watching(replace(figures, unscanned=7.5)) == {
+        "watched": 3,
+        "unwatched": 1,
+        "watched_ratio": 0.75,
+        "oldest_unscanned_seconds": 7.5,
+        "overflows": 2,
+    }
+    assert "watched_ratio" not in views.watching(none)

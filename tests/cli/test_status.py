@@ -52,6 +52,19 @@ def test_trouble_is_told():
     assert "3 files, 7 pending, 2 conflicts" in lines
 
 
+def test_what_cannot_be_watched_is_told():
+    few = {"watched_ratio": 0.75, "oldest_unscanned_seconds": 12.4}
+    some = entry("B", unwatched=1000, **few)
+
+    lines = shown({"entries": [entry("A", unwatched=0), some], "files": 3})
+
+    told = [line for line in lines if "watched" in line]
+    assert told == [
+        "B: 1,000 folders cannot be watched (75% are) and are looked into in turn;"
+        " the one that waits longest was 12 s ago"
+    ]
+
+
 def test_trouble_with_its_own_state_is_told():
     full = {"usable": False, "reason": "full; make room", "last_stop": "clean"}
     anew = {"usable": True, "last_stop": "power cut", "replaced": "/var/index.broken"}
