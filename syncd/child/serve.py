@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from syncd.child.frames import Frames, frame, received
+from syncd.child.readings import Readings
 from syncd.drivers.contract import Can
 from syncd.errors import BadRequest, NotFound, StorageChanged, StorageError
 from syncd.wire import FETCH_MOST, Chunk, End, Fetch, Fetched, Stream, decode_asked
@@ -32,7 +33,9 @@ class Server:
     """Listens on a Unix socket; every caller has a thread of its own.
 
     Opening files blocks, and passing descriptors is not for a loop's streams;
-    chunks are read on the loop, one at a time, as the caller takes them.
+    chunks are read on the loop, one at a time, as the caller takes them, and once for
+    all callers that want the same. A file that can be opened is copied by each caller:
+    there it is the kernel that reads the disk once.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Server:
     ) -> None:
         """Listen on the path; ``touched`` is told of paths that have changed."""
         self._driver = driver
+        self.readings = Readings(driver)
         self._opening = (
             cast("Opening", driver) if Can.DESCRIPTORS in type(driver).can else None
         )
@@ -132,7 +136,7 @@ class Server:
             return [error] * len(asked.files)
 
     def _stream(self, caller: socket.socket, asked: Stream) -> None:
-        chunks = self._driver.read(asked.path, asked.stamp, asked.start, asked.length)
+        chunks = self.readings.read(asked.path, asked.stamp, asked.start, asked.length)
         end = End()
         try:
             while (chunk := self._on_loop(_next(chunks))) is not None:

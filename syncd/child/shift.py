@@ -106,7 +106,7 @@ class Shift:
                 group.create_task(self._relief.watch(), name="relief")
                 group.create_task(self.past.answer(), name="past")
                 group.create_task(self.past.forget(), name="forget")
-                group.create_task(self._tidy(), name="tidy")
+                group.create_task(self._tidy(server), name="tidy")
         finally:
             self.past.give_up(AT_REST)
             server.close()
@@ -127,7 +127,8 @@ class Shift:
             obstacle=self._relief.obstacle,
         )
 
-    async def _tidy(self) -> None:
+    async def _tidy(self, server: Server) -> None:
         while True:
             await asyncio.sleep(FIGURES_EVERY)
+            server.readings.tidy()
             self._sources.close_idle()
