@@ -1,15 +1,16 @@
 """Gets the contents of Puts from their sources and has the driver write them."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from syncd.child.fetch import NoDescriptors, NotGiven, Sources
 from syncd.core.change import Put, Source
-from syncd.drivers.contract import Content, Writing, Written
-from syncd.errors import StorageBusy, StorageError
+from syncd.drivers.contract import Content, Rest, Writing, Written
+from syncd.errors import StorageBusy, StorageChanged, StorageError
 from syncd.wire import FETCH_MOST
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class _Try(Struct, gc=False):
     asked: int = 0
     """How many of its sources were asked."""
     content: Content | None = None
+    rest: Rest | None = None
 
 
 def is_about_source(error: StorageError) -> bool:
@@ -68,7 +70,7 @@ async def write_contents(
             for one in left:
                 if isinstance(one.content, int):
                     os.close(one.content)
-                one.content = None
+                one.content = one.rest = None
     return [one.result for one in tries]
 
 
@@ -97,24 +99,53 @@ async def _fetch_from(sources: Sources, entry: str, tries: list[_Try]) -> None:
     from_here = [one.put.sources[one.asked] for one in tries]
     wanted = [(source.path, source.stamp) for source in from_here]
     given = await sources.fetch(entry, wanted)
-    for one, source, content in zip(tries, from_here, given, strict=True):
+    for one, content in zip(tries, given, strict=True):
+        those = one.put.sources[one.asked :]
         one.asked += 1
         if isinstance(content, NoDescriptors):
-            one.content = _chunks(sources, source)
+            one.content = partial(_relayed, sources, one.put, those)
         elif isinstance(content, NotGiven):
             one.result = StorageBusy(f"source {entry}: {content}")
         else:
             one.content = content
+            if len(those) > 1:
+                one.rest = partial(_relayed, sources, one.put, those[1:])
 
 
-def _chunks(sources: Sources, source: Source) -> Content:
-    return lambda: sources.stream(source.entry, source.path, source.stamp)
+async def _relayed(
+    sources: Sources, put: Put, those: Sequence[Source], position: int = 0
+) -> AsyncIterator[bytes]:
+    """Give a content from the position on; where one source stops, the next goes on.
+
+    What came from a source that stopped is used only if the whole is verified in the
+    end, and never if that source has changed: raise its StorageError then.
+    """
+    stopped: StorageError = StorageBusy("there is no other source")
+    for source in those:
+        begin, known = position, (source.entry, source.path, source.stamp)
+        try:
+            async for chunk in sources.stream(*known, start=position):
+                if position == begin and begin:
+                    sources.tell_relay(put, source, begin)
+                position += len(chunk)
+                yield chunk
+        except StorageError as error:
+            stopped = error
+            if not position or (position > begin and _is_spoiled(put, error)):
+                raise
+        else:
+            return
+    raise stopped
+
+
+def _is_spoiled(put: Put, error: StorageError) -> bool:
+    return put.digest is None or isinstance(error, StorageChanged)
 
 
 async def _write(driver: "Driver", tries: list[_Try], tell: Progress) -> None:
     if not tries:
         return
-    items = [Writing(one.put, one.content) for one in tries]
+    items = [Writing(one.put, one.content, one.rest) for one in tries]
     results = await driver.write(items, tell)
     for one, result in zip(tries, results, strict=True):
         one.result = result

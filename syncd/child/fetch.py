@@ -13,7 +13,9 @@ import msgspec
 from syncd import clock
 from syncd.child.frames import Frames, frame
 from syncd.child.serve import NO_DESCRIPTORS
+from syncd.core.change import Put, Source
 from syncd.core.file import Stamp
+from syncd.core.path import readable
 from syncd.errors import BadRequest, StorageBusy, StorageChanged
 from syncd.wire import (
     FETCH_MOST,
@@ -28,6 +30,8 @@ from syncd.wire import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from syncd.child.link import Log
 
 PATIENCE = 30.0
 """Seconds without an answer after which a source counts as lost."""
@@ -124,8 +128,9 @@ class _Connection:
 class Sources:
     """The children that content can be had from, with connections kept for reuse."""
 
-    def __init__(self, addresses: Mapping[str, Path]) -> None:
+    def __init__(self, addresses: Mapping[str, Path], log: "Log | None" = None) -> None:
         self._addresses = addresses
+        self._log = log
         self._idle: dict[str, list[_Connection]] = {}
 
     def close(self) -> None:
@@ -157,11 +162,25 @@ class Sources:
         except NotGiven as error:
             return [error] * len(files)
 
-    async def stream(self, entry: str, path: str, stamp: Stamp) -> AsyncIterator[bytes]:
+    def tell_relay(self, put: Put, source: Source, position: int) -> None:
+        """Say that a source goes on with what another one has begun to give."""
+        if self._log is not None:
+            self._log.warning(
+                "another source goes on",
+                path=readable(put.path),
+                source=source.entry,
+                offset=position,
+                size=put.size,
+                cause=put.cause,
+            )
+
+    async def stream(
+        self, entry: str, path: str, stamp: Stamp, start: int = 0
+    ) -> AsyncIterator[bytes]:
         """Give the content in chunks; a StorageError says that it cannot go on."""
         try:
             async with self._connection(entry) as connection:
-                given = await connection.ask(Stream(path, stamp))
+                given = await connection.ask(Stream(path, stamp, start))
                 while isinstance(given, Chunk):
                     yield given.data
                     given = await connection.answer()

@@ -68,7 +68,7 @@ class Readings:
 
     def _joined(self, key: Key, position: int) -> "_Reading":
         """Return a reading that still has, or will have, what comes at the position."""
-        known = [*self._live.get(key, ()), self._whole.get(key)]
+        known: list[_Reading | None] = [*self._live.get(key, ()), self._whole.get(key)]
         for one in known:
             if one is not None and one.covers(position):
                 one.followers += 1

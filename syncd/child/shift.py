@@ -64,7 +64,7 @@ class Shift:
         sockets = Path(settings.sockets)
         addresses = {name: sockets / file for name, file in settings.addresses.items()}
         self._address = addresses[settings.entry]
-        self._sources = Sources(addresses)
+        self._sources = Sources(addresses, log)
         carrier = Carrier(
             driver, picture, self.watch.busy, self._sources, settings.entry
         )

@@ -52,11 +52,19 @@ Content = int | Callable[[], AsyncIterator[bytes]]
 """A content to write: an open descriptor (left open by the driver), or chunks."""
 
 
+Rest = Callable[[int], AsyncIterator[bytes]]
+"""Gives what follows the first so many bytes of a content, from other sources."""
+
+
 class Writing(Struct, frozen=True):
-    """One Put with the content to write; None for folders, links and usable hints."""
+    """One Put with the content to write; None for folders, links and usable hints.
+
+    Where a descriptor fails in the middle, ``rest`` goes on; nothing is written twice.
+    """
 
     put: Put
     content: Content | None
+    rest: Rest | None = None
 
 
 class Driver(Protocol):

@@ -2,13 +2,13 @@
 
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from blake3 import blake3
 
 from syncd.core.change import Put
 from syncd.core.path import readable
-from syncd.drivers.contract import Content
+from syncd.drivers.contract import Writing
 from syncd.drivers.local_storage.failures import UNSUPPORTED
 from syncd.drivers.local_storage.stopping import Work
 from syncd.errors import StorageChanged, StorageError
@@ -21,29 +21,39 @@ _CANNOT_COPY = UNSUPPORTED | {errno.EXDEV, errno.EBADF, errno.EPERM, errno.EIO}
 """The kernel cannot copy, or one of both disks fails: reading tells which."""
 
 
-def fill(temp: int, put: Put, content: Content | None, work: Work) -> bytes:
+class _Broke(Exception):
+    """The source cannot be read on from there; what was read before is sound."""
+
+    def __init__(self, done: int, error: OSError) -> None:
+        super().__init__(done, error)
+        self.done = done
+        self.error = error
+
+
+def fill(temp: int, item: Writing, work: Work) -> bytes:
     """Write the content into the open temporary file and return its digest.
 
     Raise StorageChanged if it is not the content the order means, or changes
     while it is read.
     """
+    put, content = item.put, item.content
     if content is None:
         digest = blake3(b"").digest()
     elif isinstance(content, int):
-        digest = _from_descriptor(temp, put, content, work)
+        digest = _from_descriptor(temp, item, content, work)
     else:
-        digest = _from_chunks(temp, put, content, work)
+        digest = _from_chunks(temp, put, content(), work, hasher=blake3(), size=0)
     if put.digest is not None and digest != put.digest:
         raise _source(put, "has another content than was ordered")
     return digest
 
 
-def _from_descriptor(temp: int, put: Put, source: int, work: Work) -> bytes:
-    before = os.fstat(source)
+def _from_descriptor(temp: int, item: Writing, source: int, work: Work) -> bytes:
+    put, before = item.put, os.fstat(source)
     if before.st_size != put.size:
         raise _source(put, f"has {before.st_size} bytes, not {put.size}")
     if put.size > _SMALL:
-        digest = _copy(temp, put, source, work)
+        digest = _copy(temp, item, source, work)
     else:
         data = _read(source, put)
         _write(temp, data)
@@ -54,10 +64,15 @@ def _from_descriptor(temp: int, put: Put, source: int, work: Work) -> bytes:
 
 
 def _from_chunks(
-    temp: int, put: Put, content: Callable[[], AsyncIterator[bytes]], work: Work
+    temp: int,
+    put: Put,
+    chunks: AsyncIterator[bytes],
+    work: Work,
+    *,
+    hasher: blake3,
+    size: int,
 ) -> bytes:
-    chunks = content()
-    hasher, size = blake3(), 0
+    """Write chunks behind the first ``size`` bytes, which the hasher knows."""
     try:
         while (chunk := _next(chunks, put, work)) is not None:
             size += len(chunk)
@@ -74,16 +89,27 @@ def _from_chunks(
     return hasher.digest()
 
 
-def _copy(temp: int, put: Put, source: int, work: Work) -> bytes:
+def _copy(temp: int, item: Writing, source: int, work: Work) -> bytes:
     """Copy in the kernel; the digest is that of what has arrived."""
-    hasher = blake3(max_threads=blake3.AUTO)
+    put, hasher = item.put, blake3(max_threads=blake3.AUTO)
+    try:
+        return _copy_all(temp, put, source, hasher, work)
+    except _Broke as broke:
+        if item.rest is None or not broke.done:
+            raise _source(put, f"cannot be read: {broke.error.strerror}") from None
+        os.lseek(temp, broke.done, os.SEEK_SET)
+        rest, size = item.rest(broke.done), broke.done
+        return _from_chunks(temp, put, rest, work, hasher=hasher, size=size)
+
+
+def _copy_all(temp: int, put: Put, source: int, hasher: blake3, work: Work) -> bytes:
     buffer = memoryview(bytearray(min(_STEP, put.size)))
     done = 0
     for start, end in _filled(source, put.size):
         _hash_hole(hasher, start - done, work)
         done = start
         while done < end:
-            count = _copy_range(source, temp, min(_STEP, end - done), done, put)
+            count = _copy_range(source, temp, min(_STEP, end - done), done)
             if not count:
                 raise _source(put, "became shorter while it was read")
             _hash(hasher, temp, buffer[:count], done)
@@ -109,7 +135,7 @@ def _filled(source: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _copy_range(source: int, temp: int, count: int, start: int, put: Put) -> int:
+def _copy_range(source: int, temp: int, count: int, start: int) -> int:
     try:
         return os.copy_file_range(source, temp, count, start, start)
     except OSError as error:
@@ -118,7 +144,7 @@ def _copy_range(source: int, temp: int, count: int, start: int, put: Put) -> int
     try:
         data = os.pread(source, min(count, _SMALL), start)
     except OSError as error:
-        raise _source(put, f"cannot be read: {error.strerror}") from error
+        raise _Broke(start, error) from error
     os.lseek(temp, start, os.SEEK_SET)
     _write(temp, data)
     return len(data)

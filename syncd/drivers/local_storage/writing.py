@@ -13,7 +13,7 @@ from syncd.core.change import Put
 from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.ignoring import Ignored
 from syncd.core.path import parent, readable, to_bytes
-from syncd.drivers.contract import Content, Writing, Written
+from syncd.drivers.contract import Writing, Written
 from syncd.drivers.local_storage.content import fill
 from syncd.drivers.local_storage.failures import attempt
 from syncd.drivers.local_storage.folder import Folders, is_same, stamp_of
@@ -105,7 +105,7 @@ class Writer:
             return self._stage_link(put)
         if item.content is None and put.hint is not None:
             return _Moving(put)
-        return self._stage_file(put, item.content)
+        return self._stage_file(item)
 
     def _folder(self, put: Put) -> Written:
         if not self._maker.folder(self._folders, put.path, put.mode, self._durable):
@@ -122,13 +122,14 @@ class Writer:
             os.utime(temp, ns=times, dir_fd=folder, follow_symlinks=False)
             return _Staged(put, temp, os.lstat(temp, dir_fd=folder), None)
 
-    def _stage_file(self, put: Put, content: Content | None) -> _Staged:
-        if content is None and put.size:
+    def _stage_file(self, item: Writing) -> _Staged:
+        put = item.put
+        if item.content is None and put.size:
             raise StorageError(f"no content was given for {readable(put.path)}")
         with self._temp(put) as (folder, temp):
             descriptor = os.open(temp, _NEW, put.mode & 0o777, dir_fd=folder)
             try:
-                digest = fill(descriptor, put, content, self._work)
+                digest = fill(descriptor, item, self._work)
                 status = dress(descriptor, put.mode, put.mtime_ns)
                 self._durable.file(descriptor)
                 return _Staged(put, temp, status, digest)
