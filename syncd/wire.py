@@ -72,6 +72,8 @@ class Changes(Struct, frozen=True, tag=True):
 
     number: int
     changes: list[Change]
+    at: float = 0.0
+    """When the last of them was noticed; seconds since 1970."""
 
 
 class Noted(Struct, frozen=True, tag=True):

@@ -87,10 +87,8 @@ class Files:
         return page.total, [views.conflict(file, world) for file in page.files]
 
     async def explain(self, fid: str) -> Explanation:
-        """Return why a file is where it is; raise NotFound."""
+        """Return why a file is where it is, or is gone; raise NotFound."""
         file = await self._store.read(files.by_fid, fid)
-        if file.deleted and not any(copy.present for copy in file.copies.values()):
-            raise NotFound(f"file {fid} not found")
         referee = self._referee
         under_way = {
             (slot, issued.file)
@@ -98,7 +96,12 @@ class Files:
             for issued in lane.under_way
         }
         return explained(
-            file, self._view(file), referee.world, referee.written, under_way
+            file,
+            self._view(file),
+            referee.world,
+            referee.written,
+            under_way,
+            happened=referee.chronicle.steps(file.path, file.cause),
         )
 
     async def locate(self, fid: str) -> Located:

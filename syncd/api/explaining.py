@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from syncd.api.rooms import CopySaid, Explanation, FileView, RuleSaid
+from syncd.api.story import story
 from syncd.core.file import Copy, Doubt, File, Slot, has
 from syncd.core.path import readable
 from syncd.core.rules import Step
 from syncd.core.work import Task, task
 from syncd.core.world import World
+from syncd.replication.chronicle import Step as Happened
 
 
 def explained(
@@ -17,11 +19,14 @@ def explained(
     world: World,
     written: Sequence[Any],
     under_way: set[tuple[Slot, int]],
+    *,
+    happened: Sequence[Happened] = (),
 ) -> Explanation:
     """Return the story of a file.
 
     ``written`` are the rules in force as people wrote them; ``under_way`` tells
-    the slot and row of every order that is being carried out.
+    the slot and row of every order that is being carried out; ``happened`` is what
+    is remembered of its last change.
     """
     steps = world.explain(file)
     matched = [
@@ -38,6 +43,9 @@ def explained(
         rules=matched,
         entries=copies,
         moved_from=file.moved_from and readable(file.moved_from),
+        cause=file.cause or None,
+        story=story(file, world, happened),
+        deleted=file.deleted,
     )
 
 

@@ -113,12 +113,38 @@ class CopySaid(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it is tried again; seconds since 1970."""
 
 
+class StepSaid(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step on the way of a change, from where it was noticed to where it went."""
+
+    at: float
+    """Seconds since 1970."""
+    step: str
+    """``noticed``, ``decided``, ``ordered``, ``done`` or ``failed``."""
+    what: str
+    """What was noticed (found, gone), decided (changed, moved, deleted) or ordered."""
+    entry: str | None = None
+    entries: list[str] = []
+    """Those that should have it, as was decided."""
+    sources: list[str] = []
+    """Where the content may be had, best first."""
+    bytes: int = 0
+    """How much was copied."""
+    reason: str | None = None
+    """Why it failed."""
+
+
 class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which rules put a file where, what is pending, and why."""
 
     file: FileView
     rules: list[RuleSaid]
     entries: list[CopySaid]
+    cause: str | None = None
+    """Id of the change its newest version came from, as in the log."""
+    story: list[StepSaid] = []
+    """What is remembered of that change, from the event to the copies."""
+    deleted: bool = False
+    """Whether the newest version is that there is no file."""
     moved_from: str | None = None
     """The name it had before, if its newest version was made by a move."""
 
@@ -243,7 +269,7 @@ class Files(Protocol):
         ...
 
     async def explain(self, fid: str) -> Explanation:
-        """Return why a file is where it is; raise NotFound."""
+        """Return why a file is where it is, or is gone; raise NotFound."""
         ...
 
     async def locate(self, fid: str) -> Located:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
 
+from syncd import clock
 from syncd.child.picture import Picture
 from syncd.core.change import Change, Found, Outcome
 from syncd.wire import Changes, Outcomes
@@ -69,7 +70,7 @@ class News:
         if not self._filling:
             return
         self._number += 1
-        batch = Changes(self._number, self._filling)
+        batch = Changes(self._number, self._filling, clock.timestamp())
         self._filling = []
         self._sent.add(batch.number)
         self._send(batch)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from syncd import clock
 from syncd.child.carry import Carrier
 from syncd.child.contents import MOST, is_about_source
+from syncd.child.link import Log
 from syncd.child.waiting import Waiting, in_turn, is_large
 from syncd.core.change import Done, Failed, Inspect, Order, Put, SetAside, Why
 from syncd.errors import StorageChanged, StorageError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from syncd.child.news import News
     from syncd.child.notice import Notice
     from syncd.child.watch import Watch
+
+MOST_CAUSES = 10
+"""Causes of a batch that its line in the log names."""
 
 PROGRESS_EVERY = 0.5
 """Seconds between two words about one long transfer."""
@@ -42,6 +46,7 @@ class Pull:
         self._news = news
         self._link = link
         self._failed = failed
+        self._log = Log(link.send)
         self._waiting = Waiting()
         self._some_small = asyncio.Event()
         self._some_large = asyncio.Event()
@@ -136,9 +141,16 @@ class Pull:
         self._let_go(orders)
         pairs = list(zip(orders, results, strict=True))
         again = [result for result in results if isinstance(result, Put)]
-        self._say_done([(order, r) for order, r in pairs if isinstance(r, Done)])
+        done = [(order, r) for order, r in pairs if isinstance(r, Done)]
+        self._say_done(done)
         await self._say_failed(
             [(order, r) for order, r in pairs if isinstance(r, StorageError)]
+        )
+        self._log.debug(
+            "carried out",
+            orders=len(orders),
+            done=len(done),
+            causes=list({order.cause: None for order in orders})[:MOST_CAUSES],
         )
         self.take(again)
 

@@ -20,6 +20,8 @@ STYLES = {
     "waiting to try again": "yellow",
 }
 
+NOTICED = {"found": "something new was found", "gone": "it was gone"}
+
 
 @click.command()
 @click.argument("path")
@@ -51,7 +53,10 @@ def story(said: dict[str, Any]) -> Iterator[Text]:
         yield Text(f"kept from a conflict over {of}", style="yellow")
     if said.get("moved_from"):
         yield Text(f"moved here from {show.printable(said['moved_from'])}")
-    yield Text(f"should be on {show.listed(file['owners'])}")
+    if said.get("deleted"):
+        yield Text(f"deleted; was to be on {show.listed(file['owners'])}", style="red")
+    else:
+        yield Text(f"should be on {show.listed(file['owners'])}")
     yield Text()
     yield Text("Rules that match:" if said["rules"] else "No rule matches: it stays.")
     for rule in said["rules"]:
@@ -60,6 +65,10 @@ def story(said: dict[str, Any]) -> Iterator[Text]:
     yield Text()
     for copy in said["entries"]:
         yield from _on_one(copy)
+    if said.get("story"):
+        yield Text()
+        yield Text(f"Its last change ({show.printable(said['cause'])}):")
+        yield from map(_happened, said["story"])
 
 
 def _on_one(copy: dict[str, Any]) -> Iterator[Text]:
@@ -75,3 +84,31 @@ def _on_one(copy: dict[str, Any]) -> Iterator[Text]:
     if copy.get("retry_at"):
         tried = show.counted(copy.get("attempts", 0), "attempt")
         yield Text(f"  {tried}, next at {show.moment(copy['retry_at'])}")
+
+
+def _happened(step: dict[str, Any]) -> Text:
+    """Return a line for one step on the way of a change."""
+    entry = show.printable(step.get("entry", ""))
+    owners = show.listed(step.get("entries", []))
+    told = {
+        "noticed": f"{entry}: {NOTICED.get(step['what'], step['what'])}",
+        "decided": f"decided: {step['what']}; should be on {owners}",
+        "ordered": f"{entry}: told to {step['what']} it" + _from(step),
+        "done": f"{entry}: {step['what']} done" + _copied(step),
+        "failed": f"{entry}: {step['what']} failed: {step.get('reason', '')}",
+    }
+    style = "red" if step["step"] == "failed" else ""
+    words = told.get(step["step"], f"{entry}: {step['step']} {step['what']}")
+    return Text.assemble(
+        (f"  {show.instant(step['at'])}  ", "dim"), (show.printable(words), style)
+    )
+
+
+def _from(step: dict[str, Any]) -> str:
+    sources = step.get("sources", [])
+    return f", from {' or '.join(sources)}" if sources else ""
+
+
+def _copied(step: dict[str, Any]) -> str:
+    size = step.get("bytes", 0)
+    return f", {show.amount(size)} copied" if size else ""

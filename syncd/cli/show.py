@@ -101,6 +101,12 @@ def moment(seconds: float | None) -> str:
     )
 
 
+def instant(seconds: float) -> str:
+    """Return a time in seconds since 1970 as local time, with milliseconds."""
+    local = datetime.fromtimestamp(seconds, UTC).astimezone()
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return ``1 file``, ``2 files``, ``10,000 entries``."""
     if number == 1:

@@ -30,6 +30,8 @@ class Reported(Struct, frozen=True):
     slot: Slot
     number: int
     changes: Sequence[Change]
+    at: float = 0.0
+    """When they were noticed; seconds since 1970, 0: nobody said."""
 
 
 class Ended(Struct, frozen=True):

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from syncd.core import dispute
 from syncd.core import path as paths
-from syncd.core.change import Done, Failed, Put, SetAside
+from syncd.core.change import Done, Failed, Order, Put, SetAside
 from syncd.core.file import Doubt, File, Mask, slots
 from syncd.core.outcome import Issued
 from syncd.core.world import World
@@ -149,6 +149,18 @@ def tell(
             _say_results(end, world, say)
 
 
+def tell_orders(entry: str, orders: Sequence[Order]) -> None:
+    """Say to the log, if anybody wants to know, what an entry is told to do."""
+    if log.isEnabledFor(logging.DEBUG):
+        for one in orders:
+            _tell_order("ordered", entry, one)
+
+
+def _tell_order(event: str, entry: str, order: Order, **more: Any) -> None:
+    about = {"entry": entry, "order": type(order).__name__, "cause": order.cause}
+    log.debug(event, **_named(order.path), **about, **more, action="order")
+
+
 def _changes(touched: Sequence[Touched], world: World) -> Iterator[Changed]:
     names: dict[Mask, list[str]] = {}
     for one in touched:
@@ -209,8 +221,11 @@ def _say_results(end: Ended, world: World, say: Say) -> None:
     entry = world.members[end.slot].name
     transfers: list[Headline] = []
     conflicts: list[Headline] = []
+    debug = log.isEnabledFor(logging.DEBUG)
     for issued, result in end.results:
         order = issued.order
+        if debug and isinstance(result, Done):
+            _tell_order("order done", entry, order, bytes=result.copied)
         if isinstance(result, Failed):
             transfers.append(_refused(issued, result, entry))
         elif isinstance(order, Put):

@@ -26,6 +26,7 @@ from syncd.core.world import Member, World
 from syncd.errors import Unavailable
 from syncd.replication import batch, headlines, housekeeping
 from syncd.replication.batch import Ended, News, Reported, Touched
+from syncd.replication.chronicle import Chronicle
 from syncd.replication.door import Door
 from syncd.replication.judging import Judging, in_force
 from syncd.replication.lane import Lane
@@ -87,6 +88,7 @@ class Referee:
         self._ids = count(1)
         self.judging = Judging(store)
         self.tally = Tally()
+        self.chronicle = Chronicle()
         self.lanes = {
             slot: Lane(slot, member.name, self._numbers)
             for slot, member in members.items()
@@ -153,7 +155,9 @@ class Referee:
         slot = self._slots[name]
         match message:
             case wire.Changes():
-                self._news.append(Reported(slot, message.number, message.changes))
+                self._news.append(
+                    Reported(slot, message.number, message.changes, message.at)
+                )
             case wire.Outcomes():
                 results = self.lanes[slot].answers(message.outcomes)
                 self._news.append(Ended(slot, message.number, results))
@@ -305,6 +309,7 @@ class Referee:
             self._news.popleft()
             self._acknowledge(one)
         self._count(touched)
+        self.chronicle.heard(news, self._now())
         headlines.tell(touched, news, self.world, self._tell_all)
         self._dispatch(touched)
         return True
@@ -369,6 +374,8 @@ class Referee:
             if not self._send(lane.name, wire.Orders(some)):
                 lane.withdraw(orders[start:])
                 return
+            self.chronicle.ordered(lane.slot, some, self._now())
+            headlines.tell_orders(lane.name, some)
 
     async def _find_work(self) -> bool:
         busy = False

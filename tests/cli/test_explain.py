@@ -73,6 +73,50 @@ def test_where_it_was_before(daemon: Canned, run: Run):
     assert r"moved here from old\n" in run("explain", "a").out.splitlines()
 
 
+STORY = [
+    {"at": 1_700_000_000.5, "step": "noticed", "what": "gone", "entry": "A\n"},
+    {
+        "at": 1_700_000_000.501,
+        "step": "decided",
+        "what": "deleted",
+        "entries": ["A", "B"],
+    },
+    {
+        "at": 1_700_000_000.502,
+        "step": "ordered",
+        "what": "put",
+        "entry": "B",
+        "sources": ["A", "C"],
+    },
+    {"at": 1, "step": "failed", "what": "put", "entry": "B", "reason": "no room"},
+    {"at": 1, "step": "done", "what": "put", "entry": "C", "bytes": 2048},
+    {"at": 1, "step": "done", "what": "delete", "entry": "C"},
+]
+
+
+def test_the_last_change(daemon: Canned, run: Run):
+    said = SAID | {"cause": "1234abcd", "story": STORY}
+    daemon.say(f"GET /files/{paths.fid('a')}/explain", said)
+
+    lines = run("explain", "a").out.splitlines()
+
+    start = lines.index("Its last change (1234abcd):")
+    assert lines[start + 1].endswith(r".500  A\n: it was gone")
+    assert [line[27:] for line in lines[start + 2 :]] == [
+        "decided: deleted; should be on A and B",
+        "B: told to put it, from A or C",
+        "B: put failed: no room",
+        "C: put done, 2 KiB copied",
+        "C: delete done",
+    ]
+
+
+def test_one_that_is_gone(daemon: Canned, run: Run):
+    daemon.say(f"GET /files/{paths.fid('a')}/explain", SAID | {"deleted": True})
+
+    assert "deleted; was to be on A, B and C" in run("explain", "a").out.splitlines()
+
+
 def test_json_is_the_daemons_own(daemon: Canned, run: Run):
     text = canned(daemon, "docs/a.txt")
 
