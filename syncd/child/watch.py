@@ -159,12 +159,13 @@ class Watch:
     async def poll(self, walker: "Walker") -> None:
         """Look, for ever, into folders that tell nothing: in turn, and at a pace."""
         while self._watching is not None:
-            began = clock.monotonic()
+            began, folders = clock.monotonic(), []
             if self.last_walk is not None:
-                for folder in await self._watching.poll():
+                folders = await self._watching.poll()
+                for folder in folders:
                     await walker.look_into(folder)
                 self._tell_polled()
-            await asyncio.sleep(rest(clock.monotonic() - began))
+            await asyncio.sleep(rest(clock.monotonic() - began, len(folders)))
 
     async def walk(
         self, walker: "Walker", rescan: float, ignore: Sequence[str]

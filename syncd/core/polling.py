@@ -8,13 +8,13 @@ EVERY = 2.0
 SHARE = 0.1
 """The part of the time that looking into folders may take."""
 
-SOONEST = 0.5
-"""Seconds between two rounds of looks, at least."""
+IDLE = 0.5
+"""Seconds to rest when there was nothing to look into."""
 
 
-def rest(took: float) -> float:
-    """Return how many seconds to rest after a round of looks that took so many."""
-    return max(SOONEST, took * (1 / SHARE - 1))
+def rest(took: float, folders: int) -> float:
+    """Return how many seconds to rest after looks into so many folders took so many."""
+    return took * (1 / SHARE - 1) if folders else IDLE
 
 
 class Polling:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core.polling import EVERY, SHARE, SOONEST, Polling, rest
+from syncd.core.polling import EVERY, IDLE, SHARE, Polling, rest
 
 NAMES = st.sampled_from(["", "a", "a/b", "ab", "c"])
 
@@ -79,8 +79,8 @@ def test_nothing_is_old_where_nothing_is():
 
 
 def test_the_pace_leaves_most_of_the_time():
-    assert rest(0.0) == SOONEST
-    assert 1.0 / (1.0 + rest(1.0)) == pytest.approx(SHARE)
+    assert 1.0 / (1.0 + rest(1.0, 5)) == pytest.approx(SHARE)
+    assert rest(0.001, 0) == IDLE
 
 
 STEPS = st.one_of(

@@ -77,6 +77,7 @@ class Watcher(WatchCallback):
         self._folders: dict[WatchDescriptor, str] = {}
         self._watches: dict[str, WatchDescriptor] = {}
         self._polling = Polling()
+        self._has_remote = False
         self._overflows = 0
         self._reader: Reader | None = None
         self._stopped = False
@@ -176,7 +177,9 @@ class Watcher(WatchCallback):
         """Return how well everything is watched."""
         with self._turn:
             polled = len(self._polling)
-            both = sum(folder in self._watches for folder in self._polling)
+            both = 0
+            if self._has_remote:
+                both = sum(folder in self._watches for folder in self._polling)
             return Watched(
                 folders=len(self._watches) - both,
                 polled=polled,
@@ -203,11 +206,20 @@ class Watcher(WatchCallback):
                 del self._watches[folder]
 
     def on_queue_overflow(self) -> None:
-        """Watch everything anew, then tell that anything may have changed."""
+        """Learn anew where everything is, then tell that anything may have changed.
+
+        What is watched stays so: each watch that ends is an event, and so many of
+        those would overflow the queue again.
+        """
         self._overflows += 1
         self._expected.clear()
-        self._drop_tree("")
+        with self._turn:
+            before = set(self._folders)
+            self._folders.clear()
+            self._watches.clear()
         self._add_tree("")
+        with self._turn:
+            self._unwatch(before - self._folders.keys())
         self._teller.say("", What.LOST)
 
     def _on_name(self, folder: str, event: InotifyEvent) -> None:
@@ -278,8 +290,10 @@ class Watcher(WatchCallback):
     def _follow(self, folder: str, descriptor: int) -> None:
         """Have every change in the folder told, or the folder polled."""
         watched = self._add(folder, descriptor)
+        remote = is_remote(descriptor)
         with self._turn:
-            if watched and not is_remote(descriptor):
+            self._has_remote |= remote
+            if watched and not remote:
                 self._polling.discard(folder)
             else:
                 self._polling.add(folder, clock.monotonic())
@@ -334,8 +348,11 @@ class Watcher(WatchCallback):
             for wd, path in gone:
                 del self._folders[wd]
                 self._watches.pop(path, None)
+            self._unwatch(wd for wd, _ in gone)
+
+    def _unwatch(self, gone: Iterable[WatchDescriptor]) -> None:
         if self._reader is not None:
-            self._reader.remove_callbacks([(wd, _OURS) for wd, _ in gone])
+            self._reader.remove_callbacks([(wd, _OURS) for wd in gone])
 
 
 def _what_file(mask: int) -> What:

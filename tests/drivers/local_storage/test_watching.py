@@ -4,10 +4,12 @@ import asyncio
 import errno
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from watchdog.observers import inotify_c
 from watchdog.observers.inotify_c import InotifyFD
 
 from syncd.core import polling
@@ -185,6 +187,78 @@ async def test_a_networks_folder_is_listened_to_and_polled(
     assert await watched.poll() == ["mounted"]
     (root / "mounted/file").touch()
     await until(lambda: any(event.path == "mounted/file" for event in told))
+
+
+async def test_an_overflow_unwatches_only_what_is_gone(
+    root, watched, told, tmp_path, monkeypatch
+):
+    """Each watch that ends is an event: many would overflow the queue again."""
+    for number in range(20):
+        (root / f"{number}").mkdir()
+    await watched.watch(told.extend)
+    assert counts(watched) == (21, 0)
+    ended = []
+
+    def end(reader, wd):
+        ended.append(wd)
+        return remove(reader, wd)
+
+    remove = inotify_c.inotify_rm_watch
+    monkeypatch.setattr(inotify_c, "inotify_rm_watch", end)
+    # As if none of this had been told:
+    monkeypatch.setattr(watching.Watcher, "on_event", lambda *_: None)
+    (root / "5").rename(tmp_path / "elsewhere")
+    (root / "7").rename(root / "renamed")
+    (root / "new").mkdir()
+
+    watched._watcher.on_queue_overflow()
+
+    assert len(ended) == 1
+    assert counts(watched) == (21, 0)
+    assert watched.watched().overflows == 1
+    monkeypatch.undo()
+    for name in ("renamed", "new", "8"):
+        (root / name / "file").touch()
+    (tmp_path / "elsewhere/file").touch()
+    await until(lambda: len({event.path for event in told if event.path}) == 3)
+    assert {event.path for event in told if event.path} == {
+        "renamed/file",
+        "new/file",
+        "8/file",
+    }
+
+
+async def test_a_tree_larger_than_the_queue_overflows_once(
+    root, watched, told, monkeypatch
+):
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if most > 20_000:
+        pytest.skip("this queue is too long to be filled")
+    for number in range(most + 100):
+        (root / f"{number}").mkdir()
+    (root / "0/a").touch()
+    (root / "0/b").touch()
+    await watched.watch(told.extend)
+    on_hold, go = threading.Event(), threading.Event()
+    handle = InotifyFD.handle_event
+
+    def hold(self, event):
+        on_hold.set()
+        go.wait()
+        handle(self, event)
+
+    monkeypatch.setattr(InotifyFD, "handle_event", hold)
+    (root / "0/a").touch()
+    await asyncio.to_thread(on_hold.wait)
+    for number in range(most + 100):
+        os.utime(root / f"0/{'ab'[number % 2]}")
+    go.set()
+
+    await until(lambda: Event("", What.LOST) in told, 60)
+    (root / "1/after").touch()
+    await until(lambda: any(event.path == "1/after" for event in told), 60)
+    assert watched.watched().overflows == 1
+    assert counts(watched) == (most + 101, 0)
 
 
 async def test_a_walk_looks_into_everything(limit, root, watched, told):
