@@ -67,6 +67,7 @@ class Commands(click.Group):
             return self.commands.get(cmd_name)
         gc.disable()  # Nothing that is loaded is garbage: searching is a tenth of it.
         command = getattr(import_module(f"syncd.cli.{cmd_name}"), cmd_name)
+        gc.freeze()
         gc.enable()
         self.add_command(command)
         return self.commands[cmd_name]
