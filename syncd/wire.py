@@ -72,6 +72,8 @@ class Changes(Struct, frozen=True, tag=True):
 
     number: int
     changes: list[Change]
+    ahead: int = 0
+    """At least how many more paths will be looked at that may be gone or changed."""
 
 
 class Noted(Struct, frozen=True, tag=True):

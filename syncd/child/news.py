@@ -40,6 +40,8 @@ class News:
         self._sent: set[int] = set()
         self._room = asyncio.Event()
         self._room.set()
+        self.ahead: Callable[[], int] = lambda: 0
+        """Says how much more is about to be looked at."""
 
     def start(self, noted: int) -> None:
         """Number batches from there on; forget every other."""
@@ -69,7 +71,7 @@ class News:
         if not self._filling:
             return
         self._number += 1
-        batch = Changes(self._number, self._filling)
+        batch = Changes(self._number, self._filling, self.ahead())
         self._filling = []
         self._sent.add(batch.number)
         self._send(batch)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MOST = 500
 """Paths looked at in one go."""
 
+PLENTY = 1_000_000
+"""Stands for what a walk may yet find."""
+
 
 class Watch:
     """Three tasks that share one Notice: settled paths, changed trees, whole walks."""
@@ -46,7 +49,13 @@ class Watch:
         self._some_loss = asyncio.Event()
         self.busy = Busy(self.tell)
         self.walking = False
+        self._following = False
         self.last_walk: float | None = None
+
+    def ahead(self) -> int:
+        """Return how many paths may turn out to be gone or changed, at least."""
+        walking = self.walking or self._following
+        return self._settler.departed + walking * PLENTY
 
     async def open(self) -> None:
         """Start hearing of changes, before anything is walked."""
@@ -133,6 +142,7 @@ class Watch:
             self._some_tree.clear()
             trees, self._trees = _outermost(self._trees), {}
             looked = await self._driver.look(trees)
+            self._following = True
             left = await notice.notice(trees)
             # New places first: what was only moved is recognised there.
             for path, seen in zip(trees, looked, strict=True):
@@ -140,6 +150,7 @@ class Watch:
                     await walker.walk(path)
             gone = {path for path, seen in zip(trees, looked, strict=True) if not seen}
             await walker.say_gone(gone.union(left))
+            self._following = False
 
     async def walk(
         self, walker: "Walker", rescan: float, ignore: Sequence[str]

@@ -36,6 +36,8 @@ class _Path(Struct):
     """Whether a close or a deletion said that it came to rest."""
     pause: float = SOON
     evidence: Evidence | None = None
+    departed: bool = False
+    """Whether something left it, and nobody has looked since."""
 
 
 class Settler:
@@ -45,6 +47,8 @@ class Settler:
         self._quiet = quiet
         self._paths: dict[str, _Path] = {}
         self._queue: list[tuple[float, str]] = []
+        self.departed = 0
+        """How many paths are still to be looked at because something left them."""
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -63,7 +67,7 @@ class Settler:
 
     def gone(self, path: str, now: float) -> None:
         """Note that nothing may lie at the path any more."""
-        self._enter(path, _Path(due=now + DEPARTED, since=now, sure=True))
+        self._enter(path, _Path(now + DEPARTED, now, sure=True, departed=True))
 
     def due(self, now: float, most: int) -> list[str]:
         """Return, and take off, the paths to look at now; tell ``looked`` of each."""
@@ -73,6 +77,8 @@ class Settler:
             known = self._paths.get(path)
             if known is not None and known.due == due:
                 known.due = -1.0
+                self.departed -= known.departed
+                known.departed = False
                 ready.append(path)
         return ready
 
@@ -104,6 +110,8 @@ class Settler:
         return None
 
     def _enter(self, path: str, state: _Path) -> None:
+        known = self._paths.get(path)
+        self.departed += state.departed - (known is not None and known.departed)
         self._paths[path] = state
         heapq.heappush(self._queue, (state.due, path))
 

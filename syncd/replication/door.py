@@ -125,6 +125,14 @@ class Door:
         self._waiting.pop(slot, None)
         self._unasked.pop(slot, None)
 
+    def is_accepted(self, slot: Slot) -> bool:
+        """Tell whether a person said that what the entry tells now is meant."""
+        return slot in self._accepted
+
+    def is_asked(self, slot: Slot) -> bool:
+        """Tell whether an entry's storage waits for a person."""
+        return slot in self._waiting
+
     async def approve(
         self, slot: Slot, name: str, drop: Callable[[Slot], Awaitable[None]]
     ) -> None:

@@ -8,7 +8,7 @@ in the index, then rules to be applied. Nothing is answered before it is safe.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from types import TracebackType
@@ -27,6 +27,7 @@ from syncd.errors import Unavailable
 from syncd.replication import batch, headlines, housekeeping
 from syncd.replication.batch import Ended, News, Reported, Touched
 from syncd.replication.door import Door
+from syncd.replication.guards import APPROVE, RESTORE, Guards
 from syncd.replication.judging import Judging, in_force
 from syncd.replication.lane import Lane
 from syncd.replication.tally import Tally
@@ -87,6 +88,9 @@ class Referee:
         self._ids = count(1)
         self.judging = Judging(store)
         self.tally = Tally()
+        self.guards = Guards(
+            store, members, holds=lambda slot: self.tally.of(slot).files, tell=tell
+        )
         self.lanes = {
             slot: Lane(slot, member.name, self._numbers)
             for slot, member in members.items()
@@ -111,6 +115,7 @@ class Referee:
         self._ids = count(await self._store.read(files.highest_id) + 1)
         self._door.doubted = await self._store.read(doubts.of)
         await self.judging.open()
+        await self.guards.open(self._now())
         self.task = asyncio.create_task(self._begin(), name="referee")
         return self
 
@@ -144,6 +149,11 @@ class Referee:
             doubted=self._door.doubted,
         )
 
+    @property
+    def _guarded(self) -> World:
+        """Return the world in which whatever is to be kept from others is kept."""
+        return replace(self.world, keeping=self.guards.keeping(self._now()))
+
     def slot(self, name: str) -> Slot:
         """Return the slot of a configured entry; KeyError for others."""
         return self._slots[name]
@@ -153,7 +163,7 @@ class Referee:
         slot = self._slots[name]
         match message:
             case wire.Changes():
-                self._news.append(Reported(slot, message.number, message.changes))
+                self._news.append(_reported(slot, message))
             case wire.Outcomes():
                 results = self.lanes[slot].answers(message.outcomes)
                 self._news.append(Ended(slot, message.number, results))
@@ -195,12 +205,18 @@ class Referee:
         self._wake.set()
 
     async def approve(self, name: str) -> None:
-        """Accept a suspended entry's storage as it is; see Door.approve."""
-        await self._door.approve(self._slots[name], name, self.drop_copies)
+        """Take what an entry shows as meant: an odd storage, or changes held of it.
+
+        Raise Conflict if nothing waits for that; see Door.approve.
+        """
+        await self._decide(name, APPROVE, self._door.approve)
 
     async def restore(self, name: str) -> None:
-        """Fill a suspended entry's storage again; see Door.restore."""
-        await self._door.restore(self._slots[name], name, self.drop_copies)
+        """Undo what is lost on an entry: an empty storage, or changes held of it.
+
+        Raise Conflict if nothing waits for that; see Door.restore.
+        """
+        await self._decide(name, RESTORE, self._door.restore)
 
     async def decide(self, path: str, keep: str | None) -> None:
         """End a file's dispute by what a person chose: an entry's side, or (None) all.
@@ -232,6 +248,20 @@ class Referee:
                 batch.hand_over, former, slot, row, self.world
             )
             self._count(touched)
+        await self.guards.hand_over(former, slot)
+
+    async def _decide(
+        self, name: str, decision: str, at_the_door: Callable[..., Awaitable[None]]
+    ) -> None:
+        """Decide about the storage, about what is held, or about both at once."""
+        slot = self._slots[name]
+        held = self.guards.waiting(slot)
+        if not held or self._door.is_asked(slot):
+            await at_the_door(slot, name, self.drop_copies)
+        if held and self.guards.waiting(slot):
+            await self.guards.decide(slot, decision, self._now())
+            self._wake.set()
+            await self.guards.done(slot)
 
     def _recall(self, document: Any, _mark: str | None) -> None:
         """Go on under the rules that were in force: some work does not wait."""
@@ -281,6 +311,7 @@ class Referee:
     async def _turn(self) -> bool:
         """Do one step of everything there is to do; tell whether there was any."""
         busy = await self._take_news()
+        busy |= await self._guard()
         busy |= await self._find_work()
         busy |= await self._judge()
         busy |= await self._relieve()
@@ -291,7 +322,9 @@ class Referee:
 
     async def _sleep(self) -> None:
         try:
-            async with asyncio.timeout(TICK):
+            now = self._now()
+            pause = max(0.0, self.guards.due(now) - now)
+            async with asyncio.timeout(min(TICK, pause)):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -300,12 +333,15 @@ class Referee:
         news = self._first_news()
         if not news:
             return await self._take_greeting()
-        touched = await self._store.run(batch.take, news, self.world, self._ids)
+        world = self._guarded
+        rooms = self.guards.rooms(world.now)
+        touched = await self._store.run(batch.take, news, world, self._ids, rooms)
         for one in news:
             self._news.popleft()
             self._acknowledge(one)
         self._count(touched)
-        headlines.tell(touched, news, self.world, self._tell_all)
+        self.guards.passed(touched, world.now)
+        headlines.tell(touched, news, world, self._tell_all)
         self._dispatch(touched)
         return True
 
@@ -342,10 +378,12 @@ class Referee:
             self._rest(slot)
             if await self._door.greet(slot, message, self.tally.of(slot).files):
                 self.up |= 1 << slot
+                self.guards.scans(slot, meant=self._door.is_accepted(slot))
         elif isinstance(message, wire.Looked):
             await self._door.looked(slot)
         elif has(self.up, slot) and message.first:
             await self._door.walked(slot)
+            self.guards.scanned(slot, self._now())
             self.lanes[slot].ready = True
             self.reset_lanes()
         if isinstance(message, wire.Walked):
@@ -353,8 +391,9 @@ class Referee:
         self._news.popleft()
         return True
 
-    def _count(self, touched: Iterable[Touched]) -> None:
+    def _count(self, touched: Sequence[Touched]) -> None:
         self.tally.change((one.was, one.now) for one in touched)
+        self.guards.count(touched, self._now())
 
     def _dispatch(self, touched: Sequence[Touched]) -> None:
         world = self.world
@@ -383,8 +422,18 @@ class Referee:
                 busy = True
         return busy
 
+    async def _guard(self) -> bool:
+        """Let go, hold, or undo what was kept from other entries."""
+        touched = await self.guards.step(self._guarded)
+        if touched is None:
+            return False
+        self._count(touched)
+        headlines.tell(touched, [], self.world, self._tell_all)
+        self._dispatch(touched)
+        return True
+
     async def _judge(self) -> bool:
-        touched = await self.judging.step(self.world)
+        touched = await self.judging.step(self._guarded)
         if touched is None:
             return False
         self._count(touched)
@@ -416,8 +465,12 @@ class Referee:
         if now < self._cleaned + SELDOM:
             return False
         await self._store.run(housekeeping.forget_tombstones, now)
-        touched = await self.judging.due(self.world)
+        touched = await self.judging.due(self._guarded)
         self._cleaned = now
         self._count(touched)
         self._dispatch(touched)
         return bool(touched)
+
+
+def _reported(slot: Slot, message: wire.Changes) -> Reported:
+    return Reported(slot, message.number, message.changes, message.ahead)

@@ -160,3 +160,18 @@ def test_a_file_only_touched_rests_for_the_quiet_time_first(events):
         else:
             settler.touch(path, now)
             last[path] = now
+
+
+def test_what_something_left_is_counted_until_it_is_looked_at():
+    settler = Settler()
+    for path in "abc":
+        settler.gone(path, 0.0)
+    settler.gone("a", 0.0)
+    settler.closed("b", 0.0)
+    settler.closed("d", 0.0)
+    assert settler.departed == 2
+
+    assert set(settler.due(DEPARTED, 9)) == {"a", "b", "c", "d"}
+    assert settler.departed == 0
+    settler.gone("a", 1.0)
+    assert settler.departed == 1

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from syncd import wire
 from syncd.core.change import Done, Failed, Found, Gone, Inspect, Put, Why
 from syncd.core.file import Kind, Seen, Stamp
+from syncd.core.guard import LATER
 from syncd.core.rules import parse
 from syncd.core.world import Member, OnUnmatch
 from syncd.errors import Conflict, NotFound, Unavailable
@@ -386,6 +387,8 @@ async def test_more_work_than_the_window_flows_to_its_end(
     assert len(house.children["C"].contents()) == 120
 
     a.delete(*list(a.disk))
+    await house.pass_time(LATER)
+    await house.referee.approve("A")
     await house.peace()
     assert [child.contents() for child in house.children.values()] == [{}] * 3
 
