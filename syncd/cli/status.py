@@ -88,7 +88,7 @@ def picture(document: dict[str, Any]) -> RenderableType:
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:
-    figures = ["files", "size", "pending", "conflicts"]
+    figures = ["files", "size", "pending", "conflicts", "held"]
     table = show.table("entry", "state", *figures, "reason", right=figures)
     for entry in entries:
         show.row(
@@ -99,9 +99,17 @@ def _entries(entries: list[dict[str, Any]]) -> Table:
             show.amount(entry["bytes"]),
             _noticed(entry["pending"], "cyan"),
             _noticed(entry.get("conflicts", 0), "yellow"),
-            entry.get("reason") or "",
+            _noticed(entry.get("held", 0), "yellow"),
+            _reason(entry),
         )
     return table
+
+
+def _reason(entry: dict[str, Any]) -> str:
+    """Return why an entry is as it is, and since when a person is waited for."""
+    reason = entry.get("reason") or ""
+    since = entry.get("held_since")
+    return reason if since is None else f"{reason} (since {show.moment(since)})"
 
 
 def _noticed(number: int, style: str) -> Text:

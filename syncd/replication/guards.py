@@ -165,6 +165,14 @@ class Guards:
             if one.kept[alarm]
         ]
 
+    def kept(self, slot: Slot) -> int:
+        """Return how many changes of the entry are kept, held or for a moment."""
+        return self._guards[slot].kept.total()
+
+    def told(self, slot: Slot) -> str:
+        """Return in words what of the entry waits, and what a person can do."""
+        return told(self.waiting(slot), self._members[slot].name)
+
     def due(self, now: float) -> float:
         """Return when to step next; infinity: when something has changed."""
         times = (
@@ -280,7 +288,7 @@ class Guards:
         self._tell("held", facts)
         facts["action"] = "guard"
         if state == "held":
-            log.warning("held", reason=told(self.waiting(slot), name), **facts)
+            log.warning("held", reason=self.told(slot), **facts)
         else:
             log.info("no longer held", **facts)
 

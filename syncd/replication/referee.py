@@ -16,6 +16,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 import structlog
+from msgspec.structs import replace
 
 from syncd import wire
 from syncd.core.change import Order

@@ -173,6 +173,17 @@ def held(
     return [(_file(one), _facts(one)) for one in db.execute(query)]
 
 
+def held_page(db: Connection, slot: Slot, offset: int, limit: int) -> list[File]:
+    """Return some of the files of which a change on the entry is held, by row."""
+    query = (
+        _RECORDS.where(files.c.held != 0, files.c.held.op("&")(1 << slot) != 0)
+        .order_by(files.c.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [_file(row) for row in db.execute(query)]
+
+
 def forgettable(db: Connection, before: float, limit: int) -> list[int]:
     """Return rows of tombstones that nobody has work with and that are older."""
     query = (

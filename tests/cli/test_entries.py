@@ -36,6 +36,27 @@ def test_orders_name_the_entry_exactly(
     assert daemon.asked[-1].target == f"/api/v1.0/entries/{encoded}/{verb}"
 
 
+def test_what_is_held(daemon: Canned, run: Run):
+    file = {"filename": "a", "change": "deletions", "since": 0.0, "size": 3}
+    held = {"reason": "do this", "changes": [], "total": 3000, "files": [file]}
+    daemon.say("GET /entries/A/status", {"name": "A", "held": held})
+
+    ended = run("entries", "held", "A", "--limit", "1")
+
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["file", "held", "since", "size"]
+    assert lines[2].split()[:2] == ["a", "deletions"]
+    assert [line.rstrip() for line in lines[-2:]] == ["1 of 3,000 files", "do this"]
+    assert daemon.asked[-1].target == "/api/v1.0/entries/A/status?limit=1"
+
+
+def test_nothing_is_held(daemon: Canned, run: Run):
+    text = daemon.say("GET /entries/A/status", {"name": "A", "status": "active"})
+
+    assert run("entries", "held", "A").out == "nothing of A is held\n"
+    assert run("entries", "held", "A", "--json").out == f"{text}\n"
+
+
 def test_the_shell_completes_names(daemon: Canned, run: Run):
     entries = [{"name": name} for name in ("Aa", "Ab", "B")]
     daemon.say("GET /entries", {"entries": entries})

@@ -387,6 +387,7 @@ async def test_more_work_than_the_window_flows_to_its_end(
     assert len(house.children["C"].contents()) == 120
 
     a.delete(*list(a.disk))
+    await house.quiet()
     await house.pass_time(LATER)
     await house.referee.approve("A")
     await house.peace()
