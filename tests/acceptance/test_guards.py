@@ -65,6 +65,10 @@ def test_44_half_of_all_deleted_at_once_waits_for_a_word(verb: str):
         assert [one["change"] for one in listed["files"]] == ["deletions"] * 2
         assert {file["filename"] for file in daemon.files(state="held")} == {*names[:5]}
         assert daemon.metric("syncd_entry_held") == 5
+        fid = daemon.file(names[0])["fid"]
+        (said, _) = daemon.get(f"/files/{fid}/explain")["entries"]
+        assert said["state"] == "held"
+        assert "its deletion here is not passed on" in said["reason"]
         shown = daemon.command_line("status").stdout
         assert "syncd entries approve A" in " ".join(shown.split())
         assert "5 of 5 files" in daemon.command_line("entries", "held", "A").stdout

@@ -5,6 +5,7 @@ import pytest
 
 from syncd import wire
 from syncd.child.ledger import Ledger
+from syncd.child.watch import PLENTY
 from syncd.core.settle import Settler
 from syncd.drivers.contract import Event, What
 from syncd.drivers.memory import Memory
@@ -202,3 +203,15 @@ def _move(driver, path, below, to):
         driver.things[to + one.removeprefix(path)] = driver.things.pop(one)
     what = What.TREE if folder else What.CLOSED
     driver._tell([Event(path, What.GONE | (what & What.TREE)), Event(to, what)])
+
+
+async def test_news_say_how_much_more_is_about_to_be_looked_at(rig):
+    for path in "abc":
+        rig.driver.set(path, file(b"one"))
+    await until(lambda: len(rig.told()) == 3)
+    assert rig.watch.ahead() == 0
+
+    rig.watch.tell([Event(path, What.GONE) for path in "abc"])
+    assert rig.watch.ahead() == 3
+    rig.watch.walking = True
+    assert rig.watch.ahead() >= PLENTY

@@ -535,6 +535,24 @@ async def test_nothing_that_came_after_a_decision_is_part_of_it(
     assert referee.guards.kept(0) == 3
 
 
+async def test_what_is_held_goes_with_the_storage_to_another_entry(tmp_path: Path):
+    async with guarded(tmp_path) as house:
+        await house.use({"sync": ["A", "C"]})
+        for number in range(12):
+            house.children["A"].write(f"f{number:02}", "one", report=False)
+        await house.start("A", "C")
+        await house.peace()
+        await delete(house, *range(6))
+        await rest(house)
+        house.referee.task.cancel()  # It is the one who hands over otherwise.
+        await house.referee.hand_over(0, 1)
+
+        assert waiting(house, "A") == {}
+        assert waiting(house, "B") == {"deletions": 6}
+    async with guarded(tmp_path) as house:
+        assert waiting(house, "B") == {"deletions": 6}
+
+
 # Both stories are one ---------------------------------------------------------
 
 
