@@ -218,14 +218,18 @@ class Guard:
         return min((self._quiet_at(a, now, files) for a in waiting), default=inf)
 
     def hold(self, alarm: Alarm, now: float) -> list[Alarm]:
-        """Hold what is kept until a person decides; return what is held with that.
+        """Hold what is kept until a person decides; return what is held with that."""
+        fresh = self.fresh(alarm)
+        self.held.update(dict.fromkeys(fresh, now))
+        return fresh
+
+    def fresh(self, alarm: Alarm) -> list[Alarm]:
+        """Return what would be held with that and is not held yet.
 
         What rolls back is part of what overwrites.
         """
         alarms = _TOGETHER if alarm is Alarm.OVERWRITES else [alarm]
-        fresh = [each for each in alarms if each not in self.held]
-        self.held.update(dict.fromkeys(fresh, now))
-        return fresh
+        return [each for each in alarms if each not in self.held]
 
     def over(self) -> list[Alarm]:
         """Return of what is held what came to nothing: no change of it is left."""

@@ -58,7 +58,8 @@ class _Job(Struct):
     upto: float
     """Only what was kept by then: what came later was not decided about."""
     decision: str | None = None
-    row: int = 0
+    row: int | None = 0
+    """After which to go on; None: all is dealt with."""
 
 
 class Guards:
@@ -248,9 +249,9 @@ class Guards:
                 continue
             verdict = one.verdict(alarm, now, self._files(slot))
             if verdict is Verdict.HOLD:
-                fresh = one.hold(alarm, now)
-                await self._store.run(holds.put, [Hold(slot, a, now) for a in fresh])
-                self._say(slot, "held", fresh)
+                some = [Hold(slot, a, now) for a in one.fresh(alarm)]
+                await self._store.run(holds.put, some)
+                self._say(slot, "held", one.hold(alarm, now))
             elif verdict is Verdict.LET_GO:
                 self._jobs.append(_Job(slot, frozenset([alarm]), let_go, now))
 
@@ -265,21 +266,23 @@ class Guards:
             one.settle(alarms)
 
     async def _work(self, job: _Job, world: World) -> list[Touched]:
-        """Deal with one page; the job is over after the last."""
-        row, touched = await self._store.run(
+        """Deal with one page; after the last, end the job."""
+        if job.row is None:
+            await self._end(job)
+            return []
+        job.row, touched = await self._store.run(
             batch.deal, job.slot, job.row, partial(_dealt, job, world), world
         )
         if job.decision is None:
             self.passed(touched, world.now)
-        if row is not None:
-            job.row = row
-            return touched
+        return touched
+
+    async def _end(self, job: _Job) -> None:
         if job.decision is not None:
             await self._store.run(holds.drop, job.slot, job.alarms)
         self._jobs.remove(job)
         async with self._busy:
             self._busy.notify_all()
-        return touched
 
     def _say(self, slot: Slot, state: str, alarms: Collection[Alarm]) -> None:
         name, one = self._members[slot].name, self._guards[slot]

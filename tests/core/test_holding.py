@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from syncd.core import holding
+from syncd.core import dispute, holding
 from syncd.core.change import Found, Gone
-from syncd.core.file import Alarm, Doubt, Slot
+from syncd.core.file import Alarm, Doubt, Kind, Seen, Slot
 from syncd.core.guard import Keeping
 from syncd.core.reconcile import dropped, found, gone
 from syncd.core.world import Member, OnDelete, World
@@ -371,3 +371,52 @@ def test_undoing_gives_back_what_was(steps):
 
 def test_every_alarm_can_be_told():
     assert [str(alarm) for alarm in Alarm] == ["deletions", "overwrites", "rollbacks"]
+
+
+# Beside other doubts ------------------------------------------------------------
+
+
+def test_a_held_content_is_nothing_that_a_touch_could_go_back_to():
+    told = Held(a_world(TO_ALL, A=Member("A", on_delete=OnDelete.IGNORE)))
+    told.tell("A:one B! C! A-").keep().tell("A:two A~")
+    assert told.held() == "A overwrites"
+
+    told.freely().let_go()
+    assert told.shown() == "two | A | B put, C put"
+
+
+def test_a_deletion_of_one_side_settles_a_dispute_though_deletions_are_kept():
+    told = Held(a_world(TO_ALL, A=Member("A", manual=True)))
+    told.tell("A:one B! C! A:two B:three")
+    assert told.file.disputed == 0b010
+
+    told.keep().tell("A-")
+    assert (told.held(), told.shown()) == ("", "three | B | A put, C put")
+
+
+def test_a_dispute_waits_for_a_deletion_that_is_kept():
+    told = Held(a_world(TO_ALL, A=Member("A", manual=True)))
+    told.tell("A:one B! C! A:two C! B:three").keep().tell("A-")
+    assert (told.held(), told.file.disputed) == ("A deletions", 0b010)
+
+    told.freely().let_go()
+    assert (told.file.disputed, told.shown()) == (0, "three | B | A put, C put")
+
+
+def test_a_kept_edit_is_no_side_of_a_dispute():
+    told = Held(a_world(TO_ALL, A=Member("A", manual=True)))
+    told.tell("A:one B! C! A:two C! B:three").keep("C").tell("C:four")
+
+    assert told.held() == "C overwrites"
+    assert [side.slot for side in dispute.sides(told.file, told.world)] == [A, B]
+
+
+def test_a_damaged_copy_is_no_edit_to_a_guard():
+    told = story(eager=False).keep()
+    told.world = replace(told.world, doubted={A: 1})
+    stamp = told.file.copies[A].stamp
+    assert stamp is not None
+    short = Seen("x", Kind.FILE, replace(stamp, size=0))
+    after = found(told.file, A, Found(short), told.world)
+
+    assert (after.copies[A].doubt, after.copies[A].held) == (Doubt.DAMAGED, None)

@@ -88,10 +88,11 @@ async def rewrite(house: House, text: str, *numbers: int, entry: str = "A") -> N
 # Deletions --------------------------------------------------------------------
 
 
-async def test_one_deletion_is_passed_on_at_once(house: House):
-    await delete(house, 0)
+@pytest.mark.parametrize("numbers", [(0,), (0, 1)])
+async def test_one_or_two_deletions_are_passed_on_at_once(house: House, numbers):
+    await delete(house, *numbers)
 
-    assert counts(house) == [11] * 3
+    assert counts(house) == [12 - len(numbers)] * 3
 
 
 async def test_a_few_wait_a_moment_and_go_then(house: House):
