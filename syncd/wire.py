@@ -73,7 +73,11 @@ class Changes(Struct, frozen=True, tag=True):
     number: int
     changes: list[Change]
     ahead: int = 0
-    """At least how many more paths will be looked at that may be gone or changed."""
+    """How many more paths seem to be gone and are looked at soon."""
+    more: bool = False
+    """They were come by in a walk that may find more."""
+    ordered: bool = False
+    """They were made in answer to an Undo, so a person meant them."""
 
 
 class Noted(Struct, frozen=True, tag=True):

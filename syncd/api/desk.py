@@ -13,7 +13,6 @@ from syncd.api.rooms import (
     EntryView,
     Explanation,
     FileView,
-    HeldChanges,
     HeldView,
     InFlight,
     Located,
@@ -212,7 +211,7 @@ class Entries:
         page = await self._store.read(files.held_page, slot, offset, limit)
         return HeldView(
             reason=guards.told(slot),
-            changes=[HeldChanges(w.alarm, w.files, w.since) for w in waiting],
+            changes=[views.waiting(one) for one in waiting],
             total=guards.kept(slot),
             files=[views.held(file, slot) for file in page],
         )

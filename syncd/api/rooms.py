@@ -186,13 +186,17 @@ class EntryDetails(Struct, frozen=True, kw_only=True):
     """When the first of them began to wait; seconds since 1970."""
 
 
-class HeldChanges(Struct, frozen=True):
+class HeldChanges(Struct, frozen=True, omit_defaults=True):
     """Changes of one kind that wait for a person: too many came at once."""
 
     changes: Alarm
     files: int
     since: float
     """Seconds since 1970."""
+    passed: int = 0
+    """How many more were passed on before, as it was not yet clear; to be undone."""
+    passed_since: float | None = None
+    """When the first of these was; seconds since 1970."""
 
 
 class HeldFile(Struct, frozen=True, kw_only=True, omit_defaults=True):

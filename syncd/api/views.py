@@ -7,6 +7,7 @@ from syncd.api.rooms import (
     ConflictView,
     FileState,
     FileView,
+    HeldChanges,
     HeldFile,
     SideView,
 )
@@ -15,6 +16,7 @@ from syncd.core import path as paths
 from syncd.core.dispute import Side
 from syncd.core.file import File, Mask, Slot
 from syncd.core.world import World
+from syncd.replication.guards import Waiting
 
 
 def file(known: File, world: World) -> FileView:
@@ -51,6 +53,17 @@ def conflict(known: File, world: World) -> ConflictView:
         mtime=known.mtime_ns / 1e9,
         owners=_names(known.owners, world),
         uptodate=_names(known.uptodate, world),
+    )
+
+
+def waiting(one: Waiting) -> HeldChanges:
+    """Return what of one kind is held."""
+    return HeldChanges(
+        changes=one.alarm,
+        files=one.files,
+        since=one.since,
+        passed=one.passed,
+        passed_since=one.passed_since,
     )
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from syncd.child.picture import Picture
 from syncd.core.change import Change, Found, Outcome
@@ -40,8 +41,9 @@ class News:
         self._sent: set[int] = set()
         self._room = asyncio.Event()
         self._room.set()
+        self._more = self._ordered = False
         self.ahead: Callable[[], int] = lambda: 0
-        """Says how much more is about to be looked at."""
+        """Says how many more paths seem to be gone and are about to be looked at."""
 
     def start(self, noted: int) -> None:
         """Number batches from there on; forget every other."""
@@ -66,12 +68,24 @@ class News:
         if len(self._filling) >= BATCH:
             self.flush()
 
+    @contextmanager
+    def marked(self, *, more: bool, ordered: bool) -> Iterator[None]:
+        """Send what is added meanwhile in batches that say so; see wire.Changes."""
+        self._more, self._ordered = more, ordered
+        try:
+            yield
+            self.flush()
+        finally:
+            self._more = self._ordered = False
+
     def flush(self) -> None:
         """Send what was added."""
         if not self._filling:
             return
         self._number += 1
-        batch = Changes(self._number, self._filling, self.ahead())
+        batch = Changes(
+            self._number, self._filling, self.ahead(), self._more, self._ordered
+        )
         self._filling = []
         self._sent.add(batch.number)
         self._send(batch)

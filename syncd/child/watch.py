@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 MOST = 500
 """Paths looked at in one go."""
 
-PLENTY = 1_000_000
-"""Stands for what a walk may yet find."""
-
 
 class Watch:
     """Three tasks that share one Notice: settled paths, changed trees, whole walks."""
@@ -49,13 +46,11 @@ class Watch:
         self._some_loss = asyncio.Event()
         self.busy = Busy(self.tell)
         self.walking = False
-        self._following = False
         self.last_walk: float | None = None
 
     def ahead(self) -> int:
-        """Return how many paths may turn out to be gone or changed, at least."""
-        walking = self.walking or self._following
-        return self._settler.departed + walking * PLENTY
+        """Return how many more paths seem to be gone and are looked at soon."""
+        return self._settler.departed
 
     async def open(self) -> None:
         """Start hearing of changes, before anything is walked."""
@@ -119,11 +114,16 @@ class Watch:
         self._lost[path] = None
         self._some_loss.set()
 
-    async def look_again(self, notice: "Notice", paths: Iterable[str]) -> None:
-        """Say what lies at the paths, news or not; not yet, if it is written to."""
+    async def look_again(
+        self, notice: "Notice", paths: Iterable[str], *, ordered: bool = False
+    ) -> None:
+        """Say what lies at the paths, news or not; not yet, if it is written to.
+
+        ``ordered`` says that a person had us put it there.
+        """
         paths = list(paths)
         notice.insist(paths)
-        left = await notice.notice(paths, self._may_be_said)
+        left = await notice.notice(paths, self._may_be_said, ordered=ordered)
         self._changed_trees(left)
 
     async def settle(self, notice: "Notice") -> None:
@@ -142,7 +142,6 @@ class Watch:
             self._some_tree.clear()
             trees, self._trees = _outermost(self._trees), {}
             looked = await self._driver.look(trees)
-            self._following = True
             left = await notice.notice(trees)
             # New places first: what was only moved is recognised there.
             for path, seen in zip(trees, looked, strict=True):
@@ -150,7 +149,6 @@ class Watch:
                     await walker.walk(path)
             gone = {path for path, seen in zip(trees, looked, strict=True) if not seen}
             await walker.say_gone(gone.union(left))
-            self._following = False
 
     async def walk(
         self, walker: "Walker", rescan: float, ignore: Sequence[str]

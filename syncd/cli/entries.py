@@ -117,7 +117,11 @@ def restore(name: str) -> None:
     \b
     Example:  syncd entries restore A
     """
+    with client() as daemon:
+        held = daemon.get(f"/entries/{segment(name)}/status").document.get("held")
     _order(name, "restore", "gets its files back")
+    if held is not None and not wants_json():
+        _hint(held)
 
 
 @entries.command()
@@ -147,7 +151,24 @@ def held(name: str, offset: int | None, limit: int | None) -> None:
     out.print(table)
     shown, total = len(waiting["files"]), waiting["total"]
     out.print(f"{shown:,} of {show.counted(total, 'file')}", style="dim")
-    return out.print(show.printable(waiting["reason"]), markup=False)
+    out.print(show.printable(waiting["reason"]), markup=False)
+    return _hint(waiting)
+
+
+def _hint(held: dict[str, Any]) -> None:
+    """Say how to undo what was passed on before it was clear that it is too much."""
+    some = [one for one in held["changes"] if one.get("passed")]
+    if not some:
+        return
+    number = sum(one["passed"] for one in some)
+    before = show.moment(min(one["passed_since"] for one in some) - 1)
+    have = "has" if number == 1 else "have"
+    show.console().print(
+        f"{show.counted(number, 'more file')} {have} been passed on before that was"
+        f" clear; to see those, and undo them: syncd undo / --at '{before}' --dry-run",
+        style="yellow",
+        markup=False,
+    )
 
 
 def _order(name: str, verb: str, done: str) -> None:

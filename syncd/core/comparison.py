@@ -98,7 +98,7 @@ def crowned(
         version = copy.version
         if relation(version, file.version) is not Relation.NEWER:
             version = bumped(merged(version, file.version), slot)
-    mine = change is not None and change.seen.stamp == copy.stamp
+    mine = _is_of(change, copy)
     copies = {s: outdated(file, s, c) for s, c in file.copies.items()}
     copies[slot] = Copy(version=version, stamp=copy.stamp, mode=copy.mode)
     file = replace(
@@ -159,7 +159,9 @@ def _compare_one(file: File, slot: Slot, world: World, change: Found | None) -> 
         return crowned(file, slot, world, change)
     touched = _is_touched(file, slot, copy)
     if touched is None:
-        return file
+        if not (world.keeping.ordered and _is_of(change, copy)):
+            return file
+        touched = False
     if touched and copy.base is not None and copy.base.version != file.version:
         # A stale copy was only touched: it is still what it was.
         settled = replace(copy, version=copy.base.version, doubt=Doubt.NONE, base=None)
@@ -193,9 +195,13 @@ def _following(file: File, slot: Slot, world: World, change: Found | None) -> Fi
     if alarm is None:
         return crowned(file, slot, world, change)
     copy = file.copies[slot]
-    mine = change is not None and change.seen.stamp == copy.stamp
-    cause = change.cause if change is not None and mine else ""
+    cause = change.cause if change is not None and _is_of(change, copy) else ""
     return with_copy(file, slot, withheld(copy, alarm, world.now, cause))
+
+
+def _is_of(change: Found | None, copy: Copy) -> bool:
+    """Tell whether it is that change which told of the copy."""
+    return change is not None and change.seen.stamp == copy.stamp
 
 
 def _is_touched(file: File, slot: Slot, copy: Copy) -> bool | None:

@@ -1,10 +1,10 @@
 """Whether so much changes on an entry at once that a person should be asked first.
 
 A disk that dies, a wrong command, malware, an old backup copied back: all look like
-a person's changes, only too many of them. So changes that come in bulk are *kept*
-from the other entries for a moment, even the first of them; when it is quiet again
-they are let go, or, when they were too many, *held* until a person decides. What
-comes one at a time is let go at once.
+a person's changes, only too many of them. What could not be too many yet is let go at
+once. More than that is *kept* from the other entries for a moment; when it is quiet
+again it is let go, or, when it was too much, *held* until a person decides. What a
+person ordered of syncd is not judged.
 """
 
 from collections import Counter
@@ -19,16 +19,10 @@ from syncd.core.file import Alarm, Copy, Doubt, File, Held, Kind, Mask, Slot, ha
 
 WINDOW = 60.0
 """Seconds over which changes count as made at once."""
-BURST = 3
-"""Deletions at once that are bulk: a moment is waited to see how many they become."""
-TRICKLE, MOMENT = 10, 0.25
-"""Deletions one by one that are bulk too, and the seconds they come in."""
 SOON, LATER = 0.3, 2.0
 """Seconds of quiet after which bulk is over: of little, and of what may become much."""
 LITTLE = 1 / 20
 """The part of a limit that is little."""
-MANY = 1 / 4
-"""The part of a limit that may be overwritten before bulk is waited for."""
 LONGEST = 10.0
 """Seconds after which what is too much is held, though there is no quiet."""
 FEW = 2
@@ -69,6 +63,8 @@ class Keeping(Struct, frozen=True):
     since: Mapping[Slot, float] = {}
     """Of entries whose overwrites are held: when that began. What others learn
     of later may be changed again freely."""
+    ordered: bool = False
+    """What is told was ordered by a person: it is known to be no mere touch, too."""
 
     def alarm(self, file: File, slot: Slot) -> Alarm | None:
         """Return for what the entry's changed copy is to be kept; None: for nothing."""
@@ -103,6 +99,9 @@ class Keeping(Struct, frozen=True):
 
 FREELY = Keeping()
 """Nothing is kept."""
+
+ORDERED = Keeping(ordered=True)
+"""Nothing is kept, and what is told is known to be meant."""
 
 
 class Room(Struct, frozen=True):
@@ -181,22 +180,27 @@ class Guard:
 
     def note_passed(self, alarm: Alarm, row: int, now: float) -> None:
         """Note that a change of that file was passed on to the others."""
-        if self._limits.of(alarm).files:
-            rows = self._passed[alarm]
+        for rows in self._passed.values():
             rows.pop(row, None)
-            rows[row] = now
+        if self._limits.of(alarm).files or alarm in _TOGETHER:
+            self._passed[alarm][row] = now
+
+    def note_all_told(self) -> None:
+        """Note that all there is to tell for now was told: nothing need be awaited."""
+        self._last = dict.fromkeys(self._last, -inf)
 
     def room(self, now: float, files: int, *, scanning: bool) -> Room:
         """Return how much more may change at once without being kept.
 
-        ``files`` says how many the entry holds; ``scanning`` that it has not yet
-        told all that changed while it was away.
+        That is what could not be too much, whatever follows. ``files`` says how many
+        the entry holds; ``scanning`` that it has not yet told all that changed while
+        it was away.
         """
         self._forget(now)
         return Room(
-            deletions=self._room_to_delete(now, files, scanning),
-            overwrites=self._room_to_overwrite(files, scanning),
-            rollbacks=0 if self._may_roll_back(files) else inf,
+            deletions=self._room_to_delete(files, scanning),
+            overwrites=self._room_to_overwrite(Alarm.OVERWRITES, files, scanning),
+            rollbacks=self._room_to_overwrite(Alarm.ROLLBACKS, files, scanning),
             since=self.held.get(Alarm.OVERWRITES),
         )
 
@@ -231,6 +235,12 @@ class Guard:
         alarms = _TOGETHER if alarm is Alarm.OVERWRITES else [alarm]
         return [each for each in alarms if each not in self.held]
 
+    def passed(self, alarm: Alarm, now: float) -> tuple[int, float]:
+        """Return how many files' changes were passed on of late, and since when."""
+        self._forget(now)
+        rows = self._passed[alarm]
+        return len(rows), min(rows.values(), default=now)
+
     def over(self) -> list[Alarm]:
         """Return of what is held what came to nothing: no change of it is left."""
         empty = [alarm for alarm in self.held if not self.kept[alarm]]
@@ -244,32 +254,30 @@ class Guard:
             self.held.pop(alarm, None)
             self._passed[alarm].clear()
 
-    def _room_to_delete(self, now: float, files: int, scanning: bool) -> float:
-        limit, total = self._limits.deletions, self._total(files)
-        if self.kept[Alarm.DELETIONS] or Alarm.DELETIONS in self.held:
+    def _room_to_delete(self, files: int, scanning: bool) -> float:
+        if self._is_open(Alarm.DELETIONS):
             return 0
-        if not limit.files or total < FEW:
+        limit = self._limits.deletions
+        if not limit.files:
             return inf
-        passed = reversed(self._passed[Alarm.DELETIONS].values())
-        trickle = min(TRICKLE, limit.reach(total) / 5)
-        if scanning or _number_since(now - MOMENT, passed, TRICKLE) >= trickle:
-            return 0
-        return min(BURST, total) - 1
+        free = limit.files - self._changed(Alarm.DELETIONS)
+        # What would leave nothing at once is too much, however little it is.
+        return 0 if scanning else min(free, files - 1 if files >= FEW else inf)
 
-    def _room_to_overwrite(self, files: int, scanning: bool) -> float:
-        if self.kept[Alarm.OVERWRITES] or Alarm.OVERWRITES in self.held:
+    def _room_to_overwrite(self, alarm: Alarm, files: int, scanning: bool) -> float:
+        """Return how many files may be overwritten with whatever, or rolled back.
+
+        It takes reading to tell a rollback: below the limit nobody has to read.
+        """
+        if self._is_open(alarm):
             return 0
-        total = self._total(files)
-        reach = self._limits.overwrites.reach(total)
-        if total <= reach:
+        limit, total = self._limits.of(alarm), self._total(files)
+        if total <= limit.reach(total):
             return inf
-        return 0 if scanning else max(0, reach * MANY - self._changed(Alarm.OVERWRITES))
+        return 0 if scanning else limit.files - self._changed(Alarm.OVERWRITES)
 
-    def _may_roll_back(self, files: int) -> bool:
-        total = self._total(files)
-        if self.kept[Alarm.ROLLBACKS] or Alarm.ROLLBACKS in self.held:
-            return True
-        return total > self._limits.rollbacks.reach(total)
+    def _is_open(self, alarm: Alarm) -> bool:
+        return bool(self.kept[alarm]) or alarm in self.held
 
     def _total(self, files: int) -> int:
         """Return how many files the entry held before all this."""
@@ -317,8 +325,16 @@ def passed(before: File, after: File) -> tuple[Slot, Alarm] | None:
         return slot, Alarm.DELETIONS
     if not before.copy(slot).present:
         return None
-    again = after.digest in [digest for _, digest in before.older]
-    return slot, Alarm.ROLLBACKS if again else Alarm.OVERWRITES
+    return slot, Alarm.ROLLBACKS if _is_again(before, after) else Alarm.OVERWRITES
+
+
+def _is_again(before: File, after: File) -> bool:
+    """Tell whether it seems to hold again what it did before; a digest is sure."""
+    if not before.older:
+        return False
+    if after.digest is None:
+        return after.size in [size for size, _ in before.older]
+    return after.digest in [digest for _, digest in before.older]
 
 
 def kept(file: File) -> dict[Slot, Held]:
@@ -333,11 +349,3 @@ def withheld(copy: Copy, alarm: Alarm, now: float, cause: str) -> Copy:
     """
     return replace(copy, doubt=Doubt.HELD, held=Held(alarm, now, cause))
 
-
-def _number_since(moment: float, latest: Iterable[float], most: int) -> int:
-    number = 0
-    for at in latest:
-        if at < moment or number >= most:
-            break
-        number += 1
-    return number

@@ -25,6 +25,9 @@ from syncd.store.files import Facts
 PAGE = 1000
 """Files dealt with in one transaction of a walk through the index."""
 
+PLENTY = 1_000_000_000
+"""Stands for what a walk may yet find."""
+
 CONTENTS = (Kind.FILE, Kind.LINK)
 
 
@@ -35,7 +38,11 @@ class Reported(Struct, frozen=True):
     number: int
     changes: Sequence[Change]
     ahead: int = 0
-    """At least how many more may follow."""
+    """How many more paths seem to be gone and are looked at soon."""
+    more: bool = False
+    """Whether they were come by in a walk that may find more."""
+    ordered: bool = False
+    """Whether a person had syncd make them."""
 
 
 class Ended(Struct, frozen=True):
@@ -83,6 +90,10 @@ class Batch:
             return self._after[path]
         known = self._before.get(path)
         return known[0] if known else reconcile.blank(path)
+
+    def knows_any(self) -> bool:
+        """Tell whether any of the paths was known before this batch."""
+        return bool(self._before)
 
     def held_by(self, slot: Slot, path: str) -> Kind | None:
         """Return what the entry was known to have at the path before this batch."""
@@ -148,15 +159,15 @@ def foreseen(
 ) -> Keeping:
     """Return what is to be kept, seeing how much the news are about to change."""
     deletions, overwrites = Counter[Slot](), Counter[Slot]()
-    for one in news:
+    for one in news if batch.knows_any() else ():
         if isinstance(one, Ended):
             overwrites[one.slot] += sum(
                 isinstance(issued.order, Inspect) for issued, _ in one.results
             )
         elif one.slot in rooms:
             gone, changed = _counted(batch, one, world)
-            deletions[one.slot] += gone and gone + one.ahead
-            overwrites[one.slot] += changed and changed + one.ahead
+            deletions[one.slot] += gone and gone + one.ahead + PLENTY * one.more
+            overwrites[one.slot] += changed and changed + PLENTY * one.more
     return keeping(rooms, deletions, overwrites)
 
 

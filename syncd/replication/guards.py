@@ -47,6 +47,9 @@ class Waiting(Struct, frozen=True):
     alarm: Alarm
     files: int
     since: float
+    passed: int = 0
+    """Files of which such changes were passed on before it was clear what they are."""
+    passed_since: float | None = None
 
 
 class _Job(Struct):
@@ -79,6 +82,8 @@ class Guards:
         self._files = holds
         self._tell = tell
         self._guards: dict[Slot, Guard] = {}
+        self._holds: dict[tuple[Slot, Alarm], Hold] = {}
+        """What was noted when the guards began to hold what they hold."""
         self._jobs: deque[_Job] = deque()
         self._busy = asyncio.Condition()
         self._unscanned: Mask = 0
@@ -90,10 +95,10 @@ class Guards:
         known = await self._store.read(holds.everything)
         for slot, member in self._members.items():
             mine = [hold for hold in known if hold.slot == slot]
-            open_ = {hold.alarm: hold.since for hold in mine if hold.decision is None}
-            self._guards[slot] = Guard(member.limits, open_)
+            self._guards[slot] = Guard(member.limits)
+            for hold in mine:
+                self._take_up(hold)
             self._unscanned |= 1 << slot
-            self._jobs += [_job(hold) for hold in mine if hold.decision is not None]
             row = 0
             while page := await self._store.read(files.held, slot, row, PAGE):
                 row = page[-1][0].id
@@ -131,6 +136,7 @@ class Guards:
         What it is asked for after that it tells within a minute.
         """
         self._unscanned &= ~(1 << slot)
+        self._guards[slot].note_all_told()
         if slot in self._meant:
             self._meant[slot] = now + WINDOW
 
@@ -161,8 +167,8 @@ class Guards:
         """Return what of the entry waits for a person."""
         one = self._guards[slot]
         return [
-            Waiting(alarm, one.kept[alarm], since)
-            for alarm, since in one.held.items()
+            self._waiting(slot, alarm, one.kept[alarm])
+            for alarm in one.held
             if one.kept[alarm]
         ]
 
@@ -173,6 +179,13 @@ class Guards:
     def told(self, slot: Slot) -> str:
         """Return in words what of the entry waits, and what a person can do."""
         return told(self.waiting(slot), self._members[slot].name)
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is kept, held or being carried out."""
+        return not self._jobs and not any(
+            one.held or one.kept.total() for one in self._guards.values()
+        )
 
     def due(self, now: float) -> float:
         """Return when to step next; infinity: when something has changed."""
@@ -204,7 +217,10 @@ class Guards:
         if not self.waiting(slot):
             raise Conflict(f"entry {name} does not wait for a decision")
         alarms = list(one.held)
-        some = [Hold(slot, a, one.held[a], decision, now) for a in alarms]
+        some = [
+            replace(self._holds[slot, a], decision=decision, decided_at=now)
+            for a in alarms
+        ]
         await self._store.run(holds.put, some)
         self._say(slot, "approved" if decision == APPROVE else "restored", alarms)
         one.settle(alarms)
@@ -219,10 +235,7 @@ class Guards:
         await self._store.run(holds.put, [replace(hold, slot=slot) for hold in mine])
         await self._store.run(holds.drop, former, [hold.alarm for hold in mine])
         for hold in mine:
-            if hold.decision is None:
-                self._guards[slot].held[hold.alarm] = hold.since
-            else:
-                self._jobs.append(_job(replace(hold, slot=slot)))
+            self._take_up(replace(hold, slot=slot))
 
     async def done(self, slot: Slot) -> None:
         """Return when no decision about the entry is being carried out any more."""
@@ -235,6 +248,17 @@ class Guards:
                 )
         except TimeoutError:
             pass
+
+    def _take_up(self, hold: Hold) -> None:
+        if hold.decision is not None:
+            self._jobs.append(_job(hold))
+        else:
+            self._guards[hold.slot].held[hold.alarm] = hold.since
+            self._holds[hold.slot, hold.alarm] = hold
+
+    def _waiting(self, slot: Slot, alarm: Alarm, number: int) -> Waiting:
+        hold = self._holds[slot, alarm]
+        return Waiting(alarm, number, hold.since, hold.passed, hold.passed_since)
 
     def _note(
         self, held: Held | None, slot: Slot, file: File, number: int, now: float
@@ -249,8 +273,9 @@ class Guards:
                 continue
             verdict = one.verdict(alarm, now, self._files(slot))
             if verdict is Verdict.HOLD:
-                some = [Hold(slot, a, now) for a in one.fresh(alarm)]
+                some = [_begun(slot, a, one, now) for a in one.fresh(alarm)]
                 await self._store.run(holds.put, some)
+                self._holds |= {(slot, hold.alarm): hold for hold in some}
                 self._say(slot, "held", one.hold(alarm, now))
             elif verdict is Verdict.LET_GO:
                 self._jobs.append(_Job(slot, frozenset([alarm]), let_go, now))
@@ -306,6 +331,11 @@ def told(waiting: Iterable[Waiting], name: str) -> str:
 
 
 _DEALS = {APPROVE: let_go, RESTORE: undone}
+
+
+def _begun(slot: Slot, alarm: Alarm, one: Guard, now: float) -> Hold:
+    number, since = one.passed(alarm, now)
+    return Hold(slot, alarm, now, number, since if number else None)
 
 
 def _job(hold: Hold) -> _Job:

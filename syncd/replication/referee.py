@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from syncd import wire
 from syncd.core.change import Order
 from syncd.core.file import Mask, Slot, has, slots
+from syncd.core.guard import ORDERED, Room
 from syncd.core.ignoring import Ignored
 from syncd.core.rules import Rule, RuleFaults, Rules, parse
 from syncd.core.world import Member, World
@@ -334,24 +335,34 @@ class Referee:
         news = self._first_news()
         if not news:
             return await self._take_greeting()
-        world = self._guarded
-        rooms = self.guards.rooms(world.now)
+        world, ordered = self.world, _is_ordered(news[0])
+        rooms: Mapping[Slot, Room] = {}
+        if ordered:
+            world = replace(world, keeping=ORDERED)
+        else:
+            rooms = self.guards.rooms(world.now)
         touched = await self._store.run(batch.take, news, world, self._ids, rooms)
         for one in news:
             self._news.popleft()
             self._acknowledge(one)
         self._count(touched)
-        self.guards.passed(touched, world.now)
+        if not ordered:
+            self.guards.passed(touched, world.now)
         headlines.tell(touched, news, world, self._tell_all)
         self._dispatch(touched)
         return True
 
     def _first_news(self) -> list[News]:
-        """Return what can go into the next transaction; it stays in the queue."""
+        """Return what can go into the next transaction; it stays in the queue.
+
+        What a person ordered is no business of guards, and does not mix.
+        """
         news: list[News] = []
         size = 0
         for one in self._news:
             if isinstance(one, tuple) or size >= MOST:
+                break
+            if news and _is_ordered(one) != _is_ordered(news[0]):
                 break
             news.append(one)
             size += len(one.changes if isinstance(one, Reported) else one.results)
@@ -425,6 +436,8 @@ class Referee:
 
     async def _guard(self) -> bool:
         """Let go, hold, or undo what was kept from other entries."""
+        if self.guards.is_idle:
+            return False
         touched = await self.guards.step(self._guarded)
         if touched is None:
             return False
@@ -474,4 +487,15 @@ class Referee:
 
 
 def _reported(slot: Slot, message: wire.Changes) -> Reported:
-    return Reported(slot, message.number, message.changes, message.ahead)
+    return Reported(
+        slot=slot,
+        number=message.number,
+        changes=message.changes,
+        ahead=message.ahead,
+        more=message.more,
+        ordered=message.ordered,
+    )
+
+
+def _is_ordered(news: News) -> bool:
+    return isinstance(news, Reported) and news.ordered

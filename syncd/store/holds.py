@@ -19,6 +19,10 @@ class Hold:
     slot: Slot
     alarm: Alarm
     since: float
+    passed: int = 0
+    """Files of which such changes were passed on before, as it was not yet clear."""
+    passed_since: float | None = None
+    """When the first of these was."""
     decision: str | None = None
     decided_at: float | None = None
 

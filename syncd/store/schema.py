@@ -45,6 +45,8 @@ holds = Table(
     Column("slot", SmallInteger, primary_key=True, autoincrement=False),
     Column("alarm", Text, primary_key=True),
     Column("since", Float, nullable=False),
+    Column("passed", Integer, nullable=False, server_default="0"),
+    Column("passed_since", Float),
     Column("decision", Text),
     Column("decided_at", Float),
 )

@@ -5,7 +5,6 @@ import pytest
 
 from syncd import wire
 from syncd.child.ledger import Ledger
-from syncd.child.watch import PLENTY
 from syncd.core.settle import Settler
 from syncd.drivers.contract import Event, What
 from syncd.drivers.memory import Memory
@@ -213,5 +212,3 @@ async def test_news_say_how_much_more_is_about_to_be_looked_at(rig):
 
     rig.watch.tell([Event(path, What.GONE) for path in "abc"])
     assert rig.watch.ahead() == 3
-    rig.watch.walking = True
-    assert rig.watch.ahead() >= PLENTY

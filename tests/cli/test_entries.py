@@ -50,6 +50,28 @@ def test_what_is_held(daemon: Canned, run: Run):
     assert daemon.asked[-1].target == "/api/v1.0/entries/A/status?limit=1"
 
 
+def test_what_was_passed_on_before_can_be_undone(daemon: Canned, run: Run):
+    held = {
+        "reason": "do this",
+        "changes": [
+            {"changes": "deletions", "files": 9, "since": 5.0},
+            {"changes": "overwrites", "files": 9, "since": 5.0}
+            | {"passed": 100, "passed_since": 86400.0},
+        ],
+        "total": 0,
+        "files": [],
+    }
+    daemon.say("GET /entries/A/status", {"name": "A", "held": held})
+    daemon.say("PUT /entries/A/restore", {"name": "A", "status": "ok"})
+
+    ended = run("entries", "restore", "A")
+
+    assert "100 more files have been passed on before" in ended.out
+    assert "syncd undo / --at '1970-01-0" in ended.out
+    assert "100 more files" in run("entries", "held", "A").out
+    assert "more" not in run("entries", "restore", "A", "--json").out
+
+
 def test_nothing_is_held(daemon: Canned, run: Run):
     text = daemon.say("GET /entries/A/status", {"name": "A", "status": "active"})
 

@@ -11,13 +11,11 @@ from syncd.core import guard
 from syncd.core.file import Alarm, Copy, Doubt, File, Held, Kind, Stamp
 from syncd.core.guard import (
     AT_WILL,
-    BURST,
     FREELY,
     LATER,
     LITTLE,
     LONGEST,
     SOON,
-    TRICKLE,
     WINDOW,
     Guard,
     Keeping,
@@ -196,6 +194,16 @@ def test_what_is_not_too_much_is_let_go_even_if_there_is_no_quiet():
     assert one.verdict(DELETIONS, NOON + WINDOW, 1000) is Verdict.LET_GO
 
 
+def test_when_all_is_told_nothing_is_awaited():
+    one = kept(Guard(Limits()), DELETIONS, 60)
+    one.note_all_told()
+    assert one.due(NOON, 1000) < NOON
+    assert one.verdict(DELETIONS, NOON, 1000) is Verdict.LET_GO
+
+    kept(one, DELETIONS, 1)
+    assert one.due(NOON, 1000) == NOON + LATER
+
+
 def test_a_clock_that_was_set_back_makes_nobody_wait():
     one = kept(Guard(Limits()), DELETIONS, 60, NOON + 7200)
 
@@ -215,23 +223,38 @@ def test_a_clock_that_was_set_back_counts_nothing_twice():
 # Room -------------------------------------------------------------------------
 
 
-def test_a_single_deletion_never_waits():
-    assert room(Guard(Limits()), 1000).deletions == BURST - 1
+def test_what_could_not_be_too_many_never_waits():
+    assert room(Guard(Limits()), 1000) == Room(50, 100, 50)
 
 
-def test_one_by_one_they_do_not_wait_unless_they_are_many():
+def test_what_was_passed_on_of_late_takes_up_room():
     one = Guard(Limits())
-    for row in range(TRICKLE):
-        assert room(one, 1000, NOON + row * 0.01).deletions
-        one.note_passed(DELETIONS, row, NOON + row * 0.01)
+    for row in range(20):
+        one.note_passed(DELETIONS, row, NOON)
+    for row in range(20, 32):
+        one.note_passed(OVERWRITES, row, NOON)
+    for row in range(32, 36):
+        one.note_passed(ROLLBACKS, row, NOON)
 
-    assert room(one, 1000, NOON + 0.11).deletions == 0
-    assert room(one, 1000, NOON + 5).deletions == BURST - 1
+    assert room(one, 1000) == Room(30, 84, 34)
+    assert room(one, 1000, NOON + WINDOW) == Room(50, 100, 50)
 
 
-def test_the_last_two_do_not_go_at_once():
+def test_what_is_changed_anew_counts_as_what_it_was_last():
+    one = Guard(Limits())
+    one.note_passed(OVERWRITES, 1, NOON)
+    one.note_passed(ROLLBACKS, 1, NOON)
+    assert room(one, 1000) == Room(50, 99, 49)
+
+    one.note_passed(DELETIONS, 1, NOON)
+    assert room(one, 1000) == Room(49, 100, 50)
+
+
+def test_the_last_of_all_do_not_go_at_once():
+    assert room(Guard(Limits()), 3).deletions == 2
     assert room(Guard(Limits()), 2).deletions == 1
-    assert room(Guard(Limits()), 1).deletions == inf
+    assert room(Guard(Limits()), 1).deletions == 50
+    assert room(Guard(OFF), 3).deletions == inf
 
 
 def test_while_some_wait_the_others_wait_with_them():
@@ -253,30 +276,27 @@ def test_what_was_changed_while_the_entry_was_away_waits_until_all_is_told():
 @pytest.mark.parametrize("scanning", [True, False])
 def test_a_guard_that_is_off_keeps_nothing(scanning):
     one = Guard(OFF)
-    for row in range(TRICKLE):
-        one.note_passed(DELETIONS, row, NOON)
+    one.note_passed(DELETIONS, 1, NOON)
 
     assert room(one, 1000, scanning=scanning) == AT_WILL
 
 
 def test_entries_with_few_files_cannot_overwrite_too_many():
     assert room(Guard(Limits()), 50).rollbacks == inf
-    assert room(Guard(Limits()), 51).rollbacks == 0
+    assert room(Guard(Limits()), 51).rollbacks == 50
     assert room(Guard(Limits()), 100).overwrites == inf
-    assert room(Guard(Limits()), 120).overwrites == 27
+    assert room(Guard(Limits()), 101).overwrites == 100
 
 
-def test_what_was_overwritten_of_late_takes_up_room():
-    one = Guard(Limits())
-    for row in range(25):
-        one.note_passed(OVERWRITES, row, NOON)
+@pytest.mark.parametrize("on", [OVERWRITES, ROLLBACKS])
+def test_either_guard_of_what_is_overwritten_counts_it_all(on):
+    """Before it is read, a rollback is not known to be one."""
+    limits = replace(OFF, **{on: Limit(5, 0.5)})
+    one = Guard(limits)
+    for row, alarm in enumerate([OVERWRITES, ROLLBACKS, OVERWRITES]):
+        one.note_passed(alarm, row, NOON)
 
-    assert room(one, 120).overwrites == 2
-    one.note_passed(ROLLBACKS, 30, NOON)
-    one.note_passed(ROLLBACKS, 31, NOON)
-    one.note_passed(ROLLBACKS, 32, NOON)
-    assert room(one, 120).overwrites == 0
-    assert room(one, 120, NOON + WINDOW).overwrites == 27
+    assert getattr(room(one, 1000), on) == 2
 
 
 def test_after_a_decision_everything_is_judged_anew():
@@ -287,7 +307,7 @@ def test_after_a_decision_everything_is_judged_anew():
 
     assert one.held == {}
     assert one.verdict(DELETIONS, NOON + WINDOW, 0) is None
-    assert room(one, 100).deletions == BURST - 1
+    assert room(one, 100).deletions == 50
 
 
 def test_what_came_to_nothing_is_over():
@@ -366,6 +386,9 @@ NEW = {"version": {A: 2}, "origin": 0b01}
         ({}, {**NEW, "version": {A: 1, B: 2}, "origin": 0b10}, (B, OVERWRITES)),
         ({"older": ((3, b"one"),)}, {**NEW, "digest": b"one"}, (A, ROLLBACKS)),
         ({"older": ((3, b"one"),)}, {**NEW, "digest": b"two"}, (A, OVERWRITES)),
+        # Unread, it is judged by its size.
+        ({"older": ((3, b"one"),)}, {**NEW, "size": 3}, (A, ROLLBACKS)),
+        ({"older": ((3, b"one"),)}, {**NEW, "size": 4}, (A, OVERWRITES)),
         ({"deleted": True}, NEW, None),
         ({"kind": Kind.DIRECTORY}, {**NEW, "deleted": True}, None),
         ({}, {**NEW, "origin": 0b11}, None),

@@ -10,13 +10,14 @@ from syncd import wire
 from syncd.core.change import Delete, Found, Gone
 from syncd.core.file import Alarm
 from syncd.core.guard import LATER, SOON, WINDOW, Limit, Limits
-from syncd.core.world import Member
+from syncd.core.world import Member, OnUnmatch
 from syncd.errors import Conflict
 from syncd.replication import batch
 from syncd.replication.guards import Waiting
 from tests.replication.house import Child, House
 
 STRICT = Limits(Limit(4, 0.25), Limit(4, 0.5), Limit(4))
+MILD = Limits(Limit(4, 0.5))
 NAMES = ("A", "B", "C")
 EVERYWHERE = {"sync": [*NAMES]}
 
@@ -35,12 +36,17 @@ def in_no_time(hasty: None) -> None:
 @pytest.fixture
 async def house(tmp_path: Path):
     async with guarded(tmp_path) as house:
-        await house.use(EVERYWHERE)
-        for number in range(12):
-            house.children["A"].write(f"f{number:02}", "one", report=False)
-        await house.start()
-        await house.peace()
+        await filled(house)
         yield house
+
+
+async def filled(house: House, number: int = 12) -> None:
+    """Let everybody have so many files, and come."""
+    await house.use(EVERYWHERE)
+    for name in names(*range(number)):
+        house.children["A"].write(name, "one", report=False)
+    await house.start()
+    await house.peace()
 
 
 def names(*numbers: int) -> list[str]:
@@ -88,45 +94,59 @@ async def rewrite(house: House, text: str, *numbers: int, entry: str = "A") -> N
 # Deletions --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("numbers", [(0,), (0, 1)])
-async def test_one_or_two_deletions_are_passed_on_at_once(house: House, numbers):
-    await delete(house, *numbers)
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+async def test_what_could_not_be_too_many_is_passed_on_at_once(house: House, number):
+    await delete(house, *range(number))
 
-    assert counts(house) == [12 - len(numbers)] * 3
-
-
-async def test_a_few_wait_a_moment_and_go_then(house: House):
-    await delete(house, 0, 1, 2)
-    assert counts(house) == [9, 12, 12]
-
-    await rest(house)
-    assert counts(house) == [9] * 3
-    assert said(house) == []
+    assert counts(house) == [12 - number] * 3
 
 
-async def test_too_many_are_held_even_the_first_of_them(house: House):
+async def test_more_wait_a_moment_and_go_then_if_they_are_no_great_part(tmp_path: Path):
+    async with guarded(tmp_path, MILD) as house:
+        await filled(house)
+        await delete(house, *range(6))
+        assert counts(house) == [6, 12, 12]
+
+        await rest(house)
+        assert counts(house) == [6] * 3
+        assert said(house) == []
+
+
+async def test_too_many_are_held_though_some_were_passed_on(house: House):
     for number in range(0, 10, 2):
         await delete(house, number, number + 1)
         await house.pass_time(SOON / 2)
     await rest(house)
 
-    # Two at once are no bulk yet, and are passed on.
-    assert counts(house)[1:] == [10, 10]
-    assert waiting(house) == {"deletions": 8}
+    assert counts(house)[1:] == [8, 8]
+    assert waiting(house) == {"deletions": 6}
 
 
 async def test_what_is_told_to_follow_counts_as_if_it_had_come(house: House):
     a = house.children["A"]
     for number, ahead in ((0, 4), (1, 3), (2, 2), (3, 1), (4, 0)):
-        (name,) = names(number)
-        del a.disk[name], a.told[name]
-        a.number += 1
-        a.say(wire.Changes(a.number, [Gone(name)], ahead))
-        await house.peace()
+        await tell_gone(a, *names(number), ahead=ahead)
     await rest(house)
 
     assert counts(house) == [7, 12, 12]
     assert waiting(house) == {"deletions": 5}
+
+
+async def test_what_a_walk_finds_waits_until_it_is_over(house: House):
+    a = house.children["A"]
+    await tell_gone(a, "f00", more=True)
+    await tell_gone(a, *names(*range(1, 5)))
+    await rest(house)
+
+    assert waiting(house) == {"deletions": 5}
+
+
+async def tell_gone(child: Child, *some: str, **facts: Any) -> None:
+    for name in some:
+        del child.disk[name], child.told[name]
+    child.number += 1
+    child.say(wire.Changes(child.number, [Gone(name) for name in some], **facts))
+    await child.house.peace()
 
 
 async def test_what_is_held_is_told_once_with_what_to_do(house: House):
@@ -198,18 +218,14 @@ async def test_where_nothing_waits_there_is_nothing_to_decide(house: House, verb
     with pytest.raises(Conflict, match="entry A does not wait for a decision"):
         await getattr(house.referee, verb)("A")
 
-    await delete(house, 0, 1, 2)
+    await delete(house, *range(5))  # They wait only for a moment so far.
     with pytest.raises(Conflict):
         await getattr(house.referee, verb)("A")
 
 
 async def test_an_emptied_entry_is_held_however_small(tmp_path: Path):
     async with guarded(tmp_path, Limits()) as house:
-        await house.use(EVERYWHERE)
-        for number in range(3):
-            house.children["A"].write(f"f{number:02}", "one", report=False)
-        await house.start()
-        await house.peace()
+        await filled(house, 3)
         await delete(house, 0, 1, 2)
         await rest(house)
 
@@ -219,11 +235,7 @@ async def test_an_emptied_entry_is_held_however_small(tmp_path: Path):
 
 async def test_a_guard_that_is_off_holds_nothing(tmp_path: Path):
     async with guarded(tmp_path, Limits(Limit(), Limit(), Limit())) as house:
-        await house.use(EVERYWHERE)
-        for number in range(12):
-            house.children["A"].write(f"f{number:02}", "one", report=False)
-        await house.start()
-        await house.peace()
+        await filled(house)
         await delete(house, *range(12))
 
         assert counts(house) == [0, 0, 0]
@@ -396,14 +408,128 @@ async def test_an_old_backup_put_back_is_held(house: House):
     assert contents(house) == ["three"] * 3
 
 
-async def test_one_file_put_back_goes_after_a_moment(house: House):
-    await rewrite(house, "two", 0)
+async def test_a_few_files_put_back_go_at_once(house: House):
+    await rewrite(house, "two", *range(4))
     await house.pass_time(WINDOW)
-    await rewrite(house, "one", 0)
-    assert contents(house) == ["one", "two", "two"]
+    await rewrite(house, "one", *range(4))
 
-    await rest(house)
     assert contents(house) == ["one"] * 3
+
+
+async def test_what_is_put_back_little_by_little_is_held_in_the_end(house: House):
+    await rewrite(house, "two", *range(12))
+    await rest(house)
+    await house.referee.approve("A")
+    await house.pass_time(WINDOW)
+    for number in range(0, 8, 2):
+        await rewrite(house, "one", number, number + 1)
+    await rest(house)
+
+    assert waiting(house) == {"rollbacks": 4}
+
+
+# What a person ordered of syncd ------------------------------------------------
+
+
+async def order(house: House, text: str, *numbers: int, read: bool = True) -> None:
+    """Let A tell what it put back because a person had syncd undo something."""
+    a = house.children["A"]
+    for name in names(*numbers):
+        a.write(name, text, report=False)
+        a.told[name] = a.disk[name][1]
+    changes = [Found(a.told[name], text.encode().ljust(32, b"\0")) for name in a.told]
+    if not read:
+        changes = [Found(one.seen) for one in changes]
+    a.number += 1
+    a.say(wire.Changes(a.number, changes, ordered=True))
+    await house.peace()
+
+
+@pytest.mark.parametrize("read", [True, False])
+async def test_what_was_undone_by_order_goes_at_once(house: House, read: bool):
+    """Even if nobody has read it yet."""
+    await rewrite(house, "two", *range(12))
+    await rest(house)
+    await house.referee.approve("A")
+    await house.pass_time(WINDOW)
+    await order(house, "one", *range(12), read=read)
+
+    assert all(contents(house, name) == ["one"] * 3 for name in names(*range(12)))
+    assert waiting(house) == {}
+    assert said(house)[1:] == [("approved", {"overwrites": 12})]
+
+
+async def test_what_was_ordered_takes_up_no_room(house: House):
+    await order(house, "two", *range(12))
+    await rewrite(house, "three", *range(4))
+    await delete(house, *range(4, 8))
+
+    assert contents(house) == ["three"] * 3
+    assert counts(house) == [8] * 3
+
+
+async def test_what_was_ordered_does_not_take_others_along(house: House):
+    """What the same entry tells before and after is judged as ever."""
+    referee, a = house.referee, house.children["A"]
+    await rewrite(house, "two", *range(12))
+    await rest(house)
+    await referee.approve("A")
+    await house.pass_time(WINDOW)
+    for number, ordered in ((0, False), (5, True), (6, False)):
+        some = names(number) if ordered else names(*range(number, number + 5))
+        for name in some:
+            a.write(name, "one", report=False)
+            a.told[name] = a.disk[name][1]
+        changes = [Found(a.told[name], b"one".ljust(32, b"\0")) for name in some]
+        a.number += 1
+        a.say(wire.Changes(a.number, changes, ordered=ordered))
+    await rest(house)
+
+    assert contents(house, "f05") == ["one"] * 3
+    assert waiting(house) == {"rollbacks": 10}
+
+
+async def test_what_people_decide_of_disputes_is_not_judged(tmp_path: Path):
+    manual = {n: Member(n, limits=STRICT, manual=True) for n in NAMES}
+    async with House(tmp_path, *NAMES, **manual) as house:
+        await house.use(EVERYWHERE)
+        for name in names(*range(12)):
+            for child in ("A", "B"):
+                house.children[child].write(name, f"by {child}", report=False)
+        await house.start()
+        await house.peace()
+        for name in names(*range(12)):
+            await house.referee.decide(name, "B")
+        await house.peace()
+
+        assert all(contents(house, name) == ["by B"] * 3 for name in names(*range(12)))
+        assert said(house) == []
+
+
+async def test_what_rules_take_from_an_entry_is_not_judged(tmp_path: Path):
+    prune = {
+        n: Member(n, limits=STRICT, on_unmatch=OnUnmatch.DELETE) for n in NAMES
+    }
+    async with House(tmp_path, *NAMES, **prune) as house:
+        await filled(house)
+        await house.use({"sync": ["A", "C"]})
+        await house.peace()
+
+        assert counts(house) == [12, 0, 12]
+        assert said(house) == []
+
+
+@pytest.mark.parametrize("verb", ["approve", "restore"])
+async def test_what_a_decision_does_is_not_judged_again(house: House, verb: str):
+    for _ in range(2):
+        await delete(house, *range(5))
+        await rest(house)
+        await getattr(house.referee, verb)("A")
+        await house.peace()
+        await rewrite(house, "one", *range(5))
+    await delete(house, *range(4))
+
+    assert counts(house) == [8] * 3
 
 
 # Stops and starts -------------------------------------------------------------
@@ -442,11 +568,7 @@ async def test_an_entry_that_stops_leaves_what_waits(house: House):
 async def test_a_restart_forgets_nothing(tmp_path: Path, verb: str):
     disk = {}
     async with guarded(tmp_path) as house:
-        await house.use(EVERYWHERE)
-        for number in range(12):
-            house.children["A"].write(f"f{number:02}", "one", report=False)
-        await house.start()
-        await house.peace()
+        await filled(house)
         await delete(house, *range(6))
         await rest(house)
         since = house.referee.guards.waiting(0)[0].since
@@ -470,22 +592,18 @@ def revive(house: House, disk: dict[str, dict[str, Any]]) -> None:
 
 
 async def test_what_only_waited_is_judged_after_a_restart(tmp_path: Path):
-    async with guarded(tmp_path) as house:
-        await house.use(EVERYWHERE)
-        for number in range(12):
-            house.children["A"].write(f"f{number:02}", "one", report=False)
-        await house.start()
-        await house.peace()
-        await delete(house, *range(3))
+    async with guarded(tmp_path, MILD) as house:
+        await filled(house)
+        await delete(house, *range(5))
         disk = {name: c.__dict__ for name, c in house.children.items()}
-    async with guarded(tmp_path) as house:
+    async with guarded(tmp_path, MILD) as house:
         revive(house, disk)
         await rest(house, WINDOW)
-        assert counts(house) == [9, 12, 12]
+        assert counts(house) == [7, 12, 12]
 
         await house.start()
         await rest(house)
-        assert counts(house) == [9] * 3
+        assert counts(house) == [7] * 3
         assert said(house) == []
 
 
@@ -495,11 +613,7 @@ async def test_a_decision_survives_a_crash_in_the_middle_of_it(
 ):
     monkeypatch.setattr(batch, "PAGE", 2)
     async with guarded(tmp_path) as house:
-        await house.use(EVERYWHERE)
-        for number in range(12):
-            house.children["A"].write(f"f{number:02}", "one", report=False)
-        await house.start()
-        await house.peace()
+        await filled(house)
         await delete(house, *range(6))
         await rest(house)
         house.referee.task.cancel()

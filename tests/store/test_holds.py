@@ -17,7 +17,7 @@ async def test_holds_are_kept_by_entry_and_in_their_order(store: Store):
 
 
 async def test_a_decision_takes_the_place_of_what_it_is_about(store: Store):
-    decided = Hold(1, Alarm.DELETIONS, 100.0, "approve", 200.0)
+    decided = Hold(1, Alarm.DELETIONS, 100.0, 7, 99.0, "approve", 200.0)
     await store.run(holds.put, [DELETIONS, OTHERS])
     await store.run(holds.put, [decided])
 

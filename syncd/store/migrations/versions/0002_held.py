@@ -14,6 +14,8 @@ def upgrade() -> None:
         sa.Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("alarm", sa.Text, primary_key=True),
         sa.Column("since", sa.Float, nullable=False),
+        sa.Column("passed", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("passed_since", sa.Float),
         sa.Column("decision", sa.Text),
         sa.Column("decided_at", sa.Float),
     )
