@@ -348,4 +348,3 @@ def withheld(copy: Copy, alarm: Alarm, now: float, cause: str) -> Copy:
     Its ``base`` says what it was.
     """
     return replace(copy, doubt=Doubt.HELD, held=Held(alarm, now, cause))
-

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from syncd.core import path as paths
-from syncd.core.file import File, Kind, Mask, Slot, mask
+from syncd.core.file import File, Kind, Mask, Slot
 from syncd.errors import NotFound
 from syncd.store.prepared import Prepared
 from syncd.store.schema import files
@@ -59,17 +59,22 @@ def facts(file: File, behind: Mask, disputed: Mask = 0) -> Facts:
 
     ``disputed`` tells whose contents wait for a person.
     """
-    blocked = [s for s, c in file.copies.items() if c.trouble and c.trouble.blocked]
+    blocked = held = 0
+    for slot, copy in file.copies.items():
+        if copy.trouble and copy.trouble.blocked:
+            blocked |= 1 << slot
+        if copy.held:
+            held |= 1 << slot
     return Facts(
         kind=KINDS[file.kind],
         size=file.size,
         owners=file.owners,
         uptodate=file.uptodate,
         behind=behind,
-        blocked=mask(blocked) & behind,
+        blocked=blocked & behind,
         deleted=file.deleted,
         conflict=disputed != 0 or (file.conflict_of is not None and not file.deleted),
-        held=mask([s for s, copy in file.copies.items() if copy.held]),
+        held=held,
     )
 
 

@@ -507,9 +507,7 @@ async def test_what_people_decide_of_disputes_is_not_judged(tmp_path: Path):
 
 
 async def test_what_rules_take_from_an_entry_is_not_judged(tmp_path: Path):
-    prune = {
-        n: Member(n, limits=STRICT, on_unmatch=OnUnmatch.DELETE) for n in NAMES
-    }
+    prune = {n: Member(n, limits=STRICT, on_unmatch=OnUnmatch.DELETE) for n in NAMES}
     async with House(tmp_path, *NAMES, **prune) as house:
         await filled(house)
         await house.use({"sync": ["A", "C"]})
