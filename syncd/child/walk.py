@@ -172,11 +172,14 @@ class Walker:
             yield folder
 
     async def _say(self, paths: Iterator[str]) -> None:
+        replaced: list[str] = []
         page = self._page(paths)
         while page:
             following = self._page(paths)
-            await self._notice.notice(page, more=bool(following))
+            replaced += await self._notice.notice(page, more=bool(following))
             page = following
+        if replaced:  # By what can be said only now, after what was in them.
+            await self._notice.notice(replaced)
 
     async def _forget(self, paths: Iterator[str]) -> None:
         while page := self._page(paths):

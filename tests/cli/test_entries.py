@@ -27,6 +27,7 @@ def test_the_list(daemon: Canned, run: Run):
 def test_orders_name_the_entry_exactly(
     daemon: Canned, run: Run, verb: str, name: str, encoded: str
 ):
+    daemon.say(f"GET /entries/{encoded}/status", {"name": name, "status": "active"})
     daemon.say(f"PUT /entries/{encoded}/{verb}", {"name": name, "status": "ok"})
 
     ended = run("entries", verb, name)

@@ -420,7 +420,7 @@ async def test_what_is_put_back_little_by_little_is_held_in_the_end(house: House
     await rewrite(house, "two", *range(12))
     await rest(house)
     await house.referee.approve("A")
-    await house.pass_time(WINDOW)
+    await rest(house, WINDOW)
     for number in range(0, 8, 2):
         await rewrite(house, "one", number, number + 1)
     await rest(house)
@@ -451,7 +451,7 @@ async def test_what_was_undone_by_order_goes_at_once(house: House, read: bool):
     await rewrite(house, "two", *range(12))
     await rest(house)
     await house.referee.approve("A")
-    await house.pass_time(WINDOW)
+    await rest(house, WINDOW)
     await order(house, "one", *range(12), read=read)
 
     assert all(contents(house, name) == ["one"] * 3 for name in names(*range(12)))
@@ -474,7 +474,7 @@ async def test_what_was_ordered_does_not_take_others_along(house: House):
     await rewrite(house, "two", *range(12))
     await rest(house)
     await referee.approve("A")
-    await house.pass_time(WINDOW)
+    await rest(house, WINDOW)
     for number, ordered in ((0, False), (5, True), (6, False)):
         some = names(number) if ordered else names(*range(number, number + 5))
         for name in some:
