@@ -55,6 +55,13 @@ def at_once(daemon: Daemon, entry: str = "A") -> Iterator[None]:
         child.resume()
 
 
+def delete(daemon: Daemon, names: list[str]) -> None:
+    """Delete files on A at once."""
+    with at_once(daemon):
+        for name in names:
+            daemon.path("A", name).unlink()
+
+
 def kept(daemon: Daemon) -> int:
     """Return of how many files something is kept from the others, held or not yet."""
     total: int = daemon.get("/files?state=held&limit=1")["total"]
@@ -89,9 +96,7 @@ def files(daemon: Daemon, entry: str) -> int:
 def test_44_half_of_all_deleted_at_once_waits_for_a_word(verb: str):
     with guarded() as daemon:
         names = filled(daemon, 9)
-        with at_once(daemon):
-            for name in names[:5]:
-                daemon.path("A", name).unlink()
+        delete(daemon, names[:5])
         is_held(daemon, deletions=5)
         daemon.write("A", "new")
         daemon.write("A", names[8], b"edited")
@@ -132,9 +137,7 @@ def test_thousands_deleted_in_ten_batches_are_held_as_one():
     with Daemon() as daemon:
         names = filled(daemon, 3000)
         for done in range(0, 3000, 300):
-            with at_once(daemon):
-                for name in names[done : done + 300]:
-                    daemon.path("A", name).unlink()
+            delete(daemon, names[done : done + 300])
             wait_for(lambda number=done + 300: kept(daemon) == number)
         is_held(daemon, deletions=3000)
 
@@ -177,9 +180,7 @@ def test_most_of_a_tree_removed_by_a_command_waits_for_a_word(verb: str):
 def test_a_decision_survives_being_killed_in_the_middle(verb: str):
     with Daemon() as daemon:
         names = filled(daemon, 2000)
-        with at_once(daemon):
-            for name in names[100:]:
-                daemon.path("A", name).unlink()
+        delete(daemon, names[100:])
         is_held(daemon, deletions=1900)
         there, number = ("B", 2000) if verb == APPROVE else ("A", 100)
         asking = threading.Thread(target=ask_in_vain, args=(daemon, verb))
@@ -197,9 +198,7 @@ def test_a_decision_survives_being_killed_in_the_middle(verb: str):
 def test_a_file_that_returns_is_held_no_more():
     with guarded() as daemon:
         names = filled(daemon, 9)
-        with at_once(daemon):
-            for name in names[:5]:
-                daemon.path("A", name).unlink()
+        delete(daemon, names[:5])
         is_held(daemon, deletions=5)
         daemon.write("A", names[0], b"one")
         is_held(daemon, deletions=4)
@@ -231,11 +230,9 @@ def test_what_went_before_it_was_clear_is_told_and_can_be_undone():
     with guarded(deletions=10, deletions_percent=20) as daemon:
         names = filled(daemon, 100)
         before = daemon.tree("B")
-        for start, end in ((0, 10), (10, 50)):
-            with at_once(daemon):
-                for name in names[start:end]:
-                    daemon.path("A", name).unlink()
-            wait_for(lambda number=start: files(daemon, "B") == 90 or number == 0)
+        delete(daemon, names[:10])
+        wait_for(lambda: files(daemon, "B") == 90)
+        delete(daemon, names[10:50])
         is_held(daemon, deletions=40)
 
         (told,) = daemon.get("/entries/A/status")["held"]["changes"]
@@ -280,16 +277,16 @@ def test_whatever_is_decided_of_conflicts_is_not_held():
     limits = {"conflict": "manual", "guard": LOW}
     with Daemon(settings={"A": limits, "B": limits}, started=False) as daemon:
         for entry in "AB":
-            for number in range(30):
+            for number in range(20):
                 daemon.write(entry, str(number), f"by {entry}".encode())
         daemon.start()
-        wait_for(lambda: len(daemon.conflicts()) == 30)
+        wait_for(lambda: len(daemon.conflicts()) == 20)
         for one in daemon.conflicts():
             where = f"/conflicts/{one['fid']}/resolve"
             assert daemon.http("POST", where, {"keep": "B"}).status_code == 200
 
         daemon.converged()
-        assert daemon.contents("A") == [b"by B"] * 30
+        assert daemon.contents("A") == [b"by B"] * 20
         never_held(daemon)
 
 
@@ -363,11 +360,14 @@ def scramble(daemon: Daemon, names: list[str]) -> None:
 def test_everything_overwritten_at_once_waits_for_a_word(verb: str):
     with guarded() as daemon:
         names = filled(daemon, 200)
-        scramble(daemon, names)
-        wait_for(lambda: held(daemon).get("overwrites", 0) >= 195)
-        passed = [name for name in names if daemon.read("B", name) != b"one"]
-        assert len(passed) <= 5  # So many are no bulk yet.
-        assert len(passed) + held(daemon)["overwrites"] == 200
+        passed = names[:5]  # So many can never be too many.
+        scramble(daemon, passed)
+        for name in passed:
+            daemon.arrives("B", name, b"scrambled " + name.encode())
+        with at_once(daemon):
+            scramble(daemon, names[5:])
+        is_held(daemon, overwrites=195)
+        assert all(daemon.read("B", name) == b"one" for name in names[5:])
         daemon.write("A", "new")
         daemon.arrives("B", "new")
 
