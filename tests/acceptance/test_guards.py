@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -62,10 +63,10 @@ def delete(daemon: Daemon, names: list[str]) -> None:
             daemon.path("A", name).unlink()
 
 
-def kept(daemon: Daemon) -> int:
-    """Return of how many files something is kept from the others, held or not yet."""
+def is_kept(daemon: Daemon, number: int) -> bool:
+    """Tell whether of so many files something is kept from the others, held or not."""
     total: int = daemon.get("/files?state=held&limit=1")["total"]
-    return total
+    return total == number
 
 
 def decide(daemon: Daemon, verb: str, entry: str = "A") -> None:
@@ -138,7 +139,7 @@ def test_thousands_deleted_in_ten_batches_are_held_as_one():
         names = filled(daemon, 3000)
         for done in range(0, 3000, 300):
             delete(daemon, names[done : done + 300])
-            wait_for(lambda number=done + 300: kept(daemon) == number)
+            wait_for(partial(is_kept, daemon, done + 300))
         is_held(daemon, deletions=3000)
 
         assert files(daemon, "B") == 3000

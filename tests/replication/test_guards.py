@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from syncd import wire
-from syncd.core.change import Delete, Found, Gone
+from syncd.core.change import Change, Delete, Found, Gone
 from syncd.core.file import Alarm
 from syncd.core.guard import LATER, SOON, WINDOW, Limit, Limits
 from syncd.core.world import Member, OnUnmatch
@@ -437,9 +437,11 @@ async def order(house: House, text: str, *numbers: int, read: bool = True) -> No
     for name in names(*numbers):
         a.write(name, text, report=False)
         a.told[name] = a.disk[name][1]
-    changes = [Found(a.told[name], text.encode().ljust(32, b"\0")) for name in a.told]
+    changes: list[Change] = [
+        Found(a.told[name], text.encode().ljust(32, b"\0")) for name in a.told
+    ]
     if not read:
-        changes = [Found(one.seen) for one in changes]
+        changes = [Found(a.told[name]) for name in a.told]
     a.number += 1
     a.say(wire.Changes(a.number, changes, ordered=True))
     await house.peace()
@@ -480,7 +482,9 @@ async def test_what_was_ordered_does_not_take_others_along(house: House):
         for name in some:
             a.write(name, "one", report=False)
             a.told[name] = a.disk[name][1]
-        changes = [Found(a.told[name], b"one".ljust(32, b"\0")) for name in some]
+        changes: list[Change] = [
+            Found(a.told[name], b"one".ljust(32, b"\0")) for name in some
+        ]
         a.number += 1
         a.say(wire.Changes(a.number, changes, ordered=ordered))
     await rest(house)
