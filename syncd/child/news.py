@@ -42,8 +42,8 @@ class News:
         self._room = asyncio.Event()
         self._room.set()
         self._more = self._ordered = False
-        self.ahead: Callable[[], int] = lambda: 0
-        """Says how many more paths seem to be gone and are about to be looked at."""
+        self.ahead: Callable[[Sequence[Change]], int] = lambda _: 0
+        """Says how many more paths, beside those of the changes, seem to be gone."""
 
     def start(self, noted: int) -> None:
         """Number batches from there on; forget every other."""
@@ -84,7 +84,11 @@ class News:
             return
         self._number += 1
         batch = Changes(
-            self._number, self._filling, self.ahead(), self._more, self._ordered
+            number=self._number,
+            changes=self._filling,
+            ahead=self.ahead(self._filling),
+            more=self._more,
+            ordered=self._ordered,
         )
         self._filling = []
         self._sent.add(batch.number)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from syncd import clock
 from syncd.child.busy import Busy
+from syncd.core.change import Change, Gone
 from syncd.core.file import Kind, Seen
 from syncd.core.path import parent
 from syncd.core.settle import DEPARTED, Settler
@@ -37,6 +38,7 @@ class Watch:
         """Tells whether a file is open for writing; None where nobody can tell."""
         self._settler = Settler()
         self._trees: dict[str, None] = {}
+        self._some_gone = False
         self._lost: dict[str, None] = {}
         self._checks: list[str] = []
         self._is_last_check = False
@@ -48,9 +50,12 @@ class Watch:
         self.walking = False
         self.last_walk: float | None = None
 
-    def ahead(self) -> int:
-        """Return how many more paths seem to be gone and are looked at soon."""
-        return self._settler.departed
+    def ahead(self, changes: Sequence[Change]) -> int:
+        """Return how many paths, beside those of the changes, seem to be gone."""
+        if not self._settler.departed:
+            return 0
+        gone = [one.path for one in changes if isinstance(one, Gone)]
+        return self._settler.departed - sum(map(self._settler.has_departed, gone))
 
     async def open(self) -> None:
         """Start hearing of changes, before anything is walked."""
@@ -139,7 +144,10 @@ class Watch:
         """Notice what is below folders that came, went or moved, for ever."""
         while True:
             await self._some_tree.wait()
+            if self._some_gone:
+                await asyncio.sleep(self._settler.lull(clock.monotonic()))
             self._some_tree.clear()
+            self._some_gone = False
             trees, self._trees = _outermost(self._trees), {}
             looked = await self._driver.look(trees)
             left = await notice.notice(trees)
@@ -193,6 +201,7 @@ class Watch:
     def _changed_tree(self, event: Event) -> None:
         self._trees[event.path] = None
         if What.GONE in event.what:
+            self._some_gone = True
             # Where it went, if anywhere below the root, is told in a moment.
             loop = asyncio.get_running_loop()
             loop.call_later(DEPARTED, self._some_tree.set)

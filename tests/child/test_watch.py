@@ -5,6 +5,7 @@ import pytest
 
 from syncd import wire
 from syncd.child.ledger import Ledger
+from syncd.core.change import Gone
 from syncd.core.settle import Settler
 from syncd.drivers.contract import Event, What
 from syncd.drivers.memory import Memory
@@ -208,7 +209,8 @@ async def test_news_say_how_much_more_is_about_to_be_looked_at(rig):
     for path in "abc":
         rig.driver.set(path, file(b"one"))
     await until(lambda: len(rig.told()) == 3)
-    assert rig.watch.ahead() == 0
+    assert rig.watch.ahead([]) == 0
 
     rig.watch.tell([Event(path, What.GONE) for path in "abc"])
-    assert rig.watch.ahead() == 3
+    assert rig.watch.ahead([]) == 3
+    assert rig.watch.ahead([Gone("a"), Gone("other")]) == 2
