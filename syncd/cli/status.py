@@ -120,8 +120,14 @@ def _noticed(number: int, style: str) -> Text:
 def _total(document: dict[str, Any]) -> Text:
     pending = sum(entry["pending"] for entry in document["entries"])
     conflicts = document.get("conflicts", 0)
-    waiting = f"{pending:,} pending" if pending else "everything is in step"
-    words = [show.counted(document["files"], "file"), waiting]
+    held = sum(entry.get("held", 0) for entry in document["entries"])
+    words = [show.counted(document["files"], "file")]
+    if pending:
+        words.append(f"{pending:,} pending")
+    if held:
+        words.append(f"{show.counted(held, 'change')} held until you decide")
+    if not pending and not held:
+        words.append("everything is in step")
     if conflicts:
         words.append(show.counted(conflicts, "conflict"))
     return Text(", ".join(words), style="dim")

@@ -89,3 +89,4 @@ def test_what_is_held_is_told_with_what_to_do_and_since_when():
 
     assert "3,000" in lines[2].split()
     assert "approve A (since 1970-01-01" in " ".join(lines)
+    assert lines[-1] == "1 file, 3,000 changes held until you decide"
