@@ -26,10 +26,11 @@ from syncd.core.ignoring import Ignored
 from syncd.core.rules import Rule, RuleFaults, Rules, parse
 from syncd.core.world import Member, World
 from syncd.errors import Unavailable
-from syncd.replication import batch, headlines, housekeeping
-from syncd.replication.batch import Ended, News, Reported, Touched
+from syncd.replication import batch, headlines, housekeeping, incoming
+from syncd.replication.batch import Ended, News, Touched
 from syncd.replication.door import Door
 from syncd.replication.guards import APPROVE, RESTORE, Guards
+from syncd.replication.incoming import Incoming
 from syncd.replication.judging import Judging, in_force
 from syncd.replication.lane import Lane
 from syncd.replication.tally import Tally
@@ -38,8 +39,6 @@ from syncd.store.database import Store
 
 log = structlog.get_logger(__name__)
 
-MOST = 1000
-"""Changes and results that go into one transaction."""
 PAGE = 500
 """Files read from the index in one turn."""
 TICK = 1.0
@@ -48,9 +47,6 @@ SELDOM = 60.0
 """Seconds between looks at rules about age and at old tombstones."""
 PAUSE = 1.0
 """Seconds before a transaction that failed (a full disk) is tried again."""
-
-
-_Greeting = wire.Hello | wire.Walked | wire.Looked
 
 
 class Referee:
@@ -83,7 +79,7 @@ class Referee:
         self._rules = Rules((), self._slots)
         self.written: Sequence[Any] = ()
         """The rules in force as people wrote them."""
-        self._news: deque[News | tuple[Slot, _Greeting]] = deque()
+        self._news: deque[Incoming] = deque()
         self._wake = asyncio.Event()
         self._counted = asyncio.Event()
         self._numbers = count(1)
@@ -165,7 +161,7 @@ class Referee:
         slot = self._slots[name]
         match message:
             case wire.Changes():
-                self._news.append(_reported(slot, message))
+                self._news.append(incoming.reported(slot, message))
             case wire.Outcomes():
                 results = self.lanes[slot].answers(message.outcomes)
                 self._news.append(Ended(slot, message.number, results))
@@ -332,10 +328,10 @@ class Referee:
             pass
 
     async def _take_news(self) -> bool:
-        news = self._first_news()
+        news = incoming.together(self._news)
         if not news:
             return await self._take_greeting()
-        world, ordered = self.world, _is_ordered(news[0])
+        world, ordered = self.world, incoming.is_ordered(news[0])
         rooms: Mapping[Slot, Room] = {}
         if ordered:
             world = replace(world, keeping=ORDERED)
@@ -351,22 +347,6 @@ class Referee:
         headlines.tell(touched, news, world, self._tell_all)
         self._dispatch(touched)
         return True
-
-    def _first_news(self) -> list[News]:
-        """Return what can go into the next transaction; it stays in the queue.
-
-        What a person ordered is no business of guards, and does not mix.
-        """
-        news: list[News] = []
-        size = 0
-        for one in self._news:
-            if isinstance(one, tuple) or size >= MOST:
-                break
-            if news and _is_ordered(one) != _is_ordered(news[0]):
-                break
-            news.append(one)
-            size += len(one.changes if isinstance(one, Reported) else one.results)
-        return news
 
     def _acknowledge(self, one: News) -> None:
         if isinstance(one, Ended):
@@ -484,18 +464,3 @@ class Referee:
         self._count(touched)
         self._dispatch(touched)
         return bool(touched)
-
-
-def _reported(slot: Slot, message: wire.Changes) -> Reported:
-    return Reported(
-        slot=slot,
-        number=message.number,
-        changes=message.changes,
-        ahead=message.ahead,
-        more=message.more,
-        ordered=message.ordered,
-    )
-
-
-def _is_ordered(news: News) -> bool:
-    return isinstance(news, Reported) and news.ordered

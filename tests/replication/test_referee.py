@@ -15,7 +15,7 @@ from syncd.core.guard import LATER
 from syncd.core.rules import parse
 from syncd.core.world import Member, OnUnmatch
 from syncd.errors import Conflict, NotFound, Unavailable
-from syncd.replication import judging, lane, referee
+from syncd.replication import incoming, judging, lane, referee
 from syncd.store import entries, files
 from tests.replication.house import INDEX, NOON, House, until
 
@@ -349,7 +349,7 @@ async def test_more_orders_than_one_message_takes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(referee, "PAGE", 4)
-    monkeypatch.setattr(referee, "MOST", 3)
+    monkeypatch.setattr(incoming, "MOST", 3)
     await house.start("A", "B")
     a = house.children["A"]
     a.tell([found(f"f{number}") for number in range(10)])
