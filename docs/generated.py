@@ -14,12 +14,13 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from syncd.cli.main import syncd
-from syncd.config.values import Config, Entry, Limits, Log
+from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.drivers import registry
 
 PARTS: list[tuple[str, type[BaseModel]]] = [
     ("", Config),
     ("entries.NAME.", Entry),
+    ("entries.NAME.guard.", Guard),
     ("log.", Log),
     ("limits.", Limits),
 ]

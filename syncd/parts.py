@@ -215,4 +215,5 @@ def _member(name: str, one: config.Entry) -> Member:
         larger=one.conflict.larger,
         manual=one.conflict.manual,
         ignore=one.ignore,
+        limits=one.guard.limits(),
     )

@@ -22,7 +22,7 @@ def server(loaded: Config, parts: Parts) -> Server:
     rooms = Rooms(
         files=desk.Files(store, referee, parts.sockets),
         conflicts=desk.Conflicts(store, referee),
-        entries=desk.Entries(views, parts.supervisor, referee),
+        entries=desk.Entries(views, store, parts.supervisor, referee),
         rulebook=desk.Rules(parts.rulebook, store, referee),
         past=past.Past(parts.undoing),
         news=parts.news,

@@ -74,6 +74,12 @@ class Changes(Struct, frozen=True, tag=True):
     changes: list[Change]
     at: float = 0.0
     """When the last of them was noticed; seconds since 1970."""
+    ahead: int = 0
+    """How many more paths seem to be gone and are looked at soon."""
+    more: bool = False
+    """They were come by in a walk that may find more."""
+    ordered: bool = False
+    """They were made in answer to an Undo, so a person meant them."""
 
 
 class Noted(Struct, frozen=True, tag=True):

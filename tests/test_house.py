@@ -152,7 +152,12 @@ class TestDocumentation:
             and issubclass(field.annotation, BaseModel)
         }
 
-        assert {prefix for prefix, _ in models} == {"", "entries.NAME.", *nested}
+        assert {prefix for prefix, _ in models} == {
+            "",
+            "entries.NAME.",
+            "entries.NAME.guard.",
+            *nested,
+        }
         assert all(f.description for _, m in models for f in m.model_fields.values())
         assert "\n.. settings::\n" in read("docs/reference/settings.rst")
 

@@ -13,6 +13,7 @@ from syncd.api.rooms import (
     EntryView,
     Explanation,
     FileView,
+    HeldView,
     InFlight,
     Located,
 )
@@ -163,10 +164,12 @@ class Entries:
     def __init__(
         self,
         configured: Mapping[str, EntryView],
+        store: Store,
         supervisor: Supervisor,
         referee: Referee,
     ) -> None:
         self._configured = configured
+        self._store = store
         self._supervisor = supervisor
         self._referee = referee
 
@@ -203,13 +206,28 @@ class Entries:
         figures = self._supervisor.figures(name)
         return stats | (views.watching(figures) if figures else {})
 
+    async def held(self, name: str, *, offset: int, limit: int) -> HeldView | None:
+        """Return what of it is held, with some of the files; raise NotFound."""
+        self.get(name)
+        slot, guards = self._referee.slot(name), self._referee.guards
+        waiting = guards.waiting(slot)
+        if not waiting:
+            return None
+        page = await self._store.read(files.held_page, slot, offset, limit)
+        return HeldView(
+            reason=guards.told(slot),
+            changes=[views.waiting(one) for one in waiting],
+            total=guards.kept(slot),
+            files=[views.held(file, slot) for file in page],
+        )
+
     async def approve(self, name: str) -> None:
-        """Take its storage as meant; raise NotFound or Conflict."""
+        """Take storage and held changes as meant; raise NotFound or Conflict."""
         self.get(name)
         await self._referee.approve(name)
 
     async def restore(self, name: str) -> None:
-        """Fill its storage again; raise NotFound or Conflict."""
+        """Undo held changes, fill its storage again; raise NotFound or Conflict."""
         self.get(name)
         await self._referee.restore(name)
 
@@ -225,12 +243,16 @@ class Entries:
         state = str(life.state)
         if life.state is State.ACTIVE and not self._referee.lanes[slot].ready:
             state = "starting"  # Its storage has not been walked yet.
+        waiting = self._referee.guards.waiting(slot)
+        reason = life.reason
+        if waiting and life.state is State.ACTIVE:
+            state, reason = "held", self._referee.guards.told(slot)
         return EntryDetails(
             name=view.name,
             driver=view.driver,
             status=self._supervisor.status(view.name),
             life=state,
-            reason=life.reason or (figures.obstacle if figures else "") or None,
+            reason=reason or (figures.obstacle if figures else "") or None,
             files=count.files,
             bytes=count.bytes,
             uptodate=count.files,
@@ -246,6 +268,8 @@ class Entries:
             overflows=figures.overflows if figures else 0,
             restarts=life.restarts,
             pid=life.pid,
+            held=sum(one.files for one in waiting),
+            held_since=min((one.since for one in waiting), default=None),
         )
 
     def _in_flight(self, slot: int) -> Sequence[InFlight]:

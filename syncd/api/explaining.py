@@ -5,7 +5,7 @@ from typing import Any
 
 from syncd.api.rooms import CopySaid, Explanation, FileView, RuleSaid
 from syncd.api.story import story
-from syncd.core.file import Copy, Doubt, File, Slot, has
+from syncd.core.file import Alarm, Copy, Doubt, File, Slot, has
 from syncd.core.path import readable
 from syncd.core.rules import Step
 from syncd.core.work import Task, task
@@ -61,7 +61,7 @@ def _copy(
         present=copy.present,
         state=_state(file, slot, world, under_way),
         because=_because(file, slot, world, steps),
-        reason=trouble.reason if trouble else None,
+        reason=trouble.reason if trouble else _held(copy),
         attempts=trouble.attempts if trouble else 0,
         retry_at=trouble.retry_at if trouble else None,
     )
@@ -86,7 +86,23 @@ def _state(file: File, slot: Slot, world: World, under_way: bool) -> str:
     return _settled(file, slot, copy, world)
 
 
+_HELD = {
+    Alarm.DELETIONS: "its deletion here",
+    Alarm.OVERWRITES: "its new content here",
+    Alarm.ROLLBACKS: "its older content here",
+}
+
+
+def _held(copy: Copy) -> str | None:
+    if copy.held is None:
+        return None
+    what = _HELD[copy.held.alarm]
+    return f"{what} is not passed on, since many such changes came at once"
+
+
 def _settled(file: File, slot: Slot, copy: Copy, world: World) -> str:
+    if copy.held is not None:
+        return "held"
     if copy.doubt is Doubt.COMPARING:
         return "being compared"
     if copy.doubt is Doubt.LET_GO:

@@ -47,7 +47,7 @@ GAUGES = {
     "pending": "What the entry waits for.",
     "blocked": "What the entry cannot take for now.",
     "conflicts": "Conflicts among the entry's files.",
-    "held": "Deletions that wait for a person.",
+    "held": "Changes that wait for a person, since too many came at once.",
     "watched": "Folders that tell of changes.",
     "unwatched": "Folders that do not, and are looked into one by one, in turn.",
 }

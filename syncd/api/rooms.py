@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field
 
 from syncd.api.events import News
-from syncd.core.file import Kind, Stamp
+from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
 
 
@@ -24,6 +24,7 @@ class FileState(StrEnum):
     PENDING = "pending"
     BLOCKED = "blocked"
     CONFLICT = "conflict"
+    HELD = "held"
 
 
 class FileView(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -214,7 +215,45 @@ class EntryDetails(Struct, frozen=True, kw_only=True):
     restarts: int = 0
     pid: int | None = None
     held: int = 0
-    """Deletions that wait for a person to approve them."""
+    """Changes that wait for a person to approve or restore them."""
+    held_since: float | None = None
+    """When the first of them began to wait; seconds since 1970."""
+
+
+class HeldChanges(Struct, frozen=True, omit_defaults=True):
+    """Changes of one kind that wait for a person: too many came at once."""
+
+    changes: Alarm
+    files: int
+    since: float
+    """Seconds since 1970."""
+    passed: int = 0
+    """How many more were passed on before, as it was not yet clear; to be undone."""
+    passed_since: float | None = None
+    """When the first of these was; seconds since 1970."""
+
+
+class HeldFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file of which a change is held."""
+
+    fid: str
+    filename: str
+    filename_base64: str | None = None
+    change: Alarm
+    since: float
+    size: int
+    """Of what the other entries hold."""
+
+
+class HeldView(Struct, frozen=True):
+    """What of an entry is held until a person decides."""
+
+    reason: str
+    """What is held, and what can be done."""
+    changes: list[HeldChanges]
+    total: int
+    """How many files there are to list."""
+    files: list[HeldFile]
 
 
 class StateView(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -319,12 +358,16 @@ class Entries(Protocol):
         """Return the figures of its process; raise Conflict if there is none."""
         ...
 
+    async def held(self, name: str, *, offset: int, limit: int) -> HeldView | None:
+        """Return what of it is held, with some of the files; None if nothing is."""
+        ...
+
     async def approve(self, name: str) -> None:
-        """Take its storage as meant; raise Conflict if nothing waits for that."""
+        """Take storage and held changes as meant; raise Conflict if none wait."""
         ...
 
     async def restore(self, name: str) -> None:
-        """Undo its deletions that wait; raise Conflict if none do."""
+        """Undo its held changes, or fill its storage; raise Conflict if none wait."""
         ...
 
     def details(self) -> Sequence[EntryDetails]:

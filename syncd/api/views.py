@@ -7,13 +7,16 @@ from syncd.api.rooms import (
     ConflictView,
     FileState,
     FileView,
+    HeldChanges,
+    HeldFile,
     SideView,
 )
-from syncd.core import dispute
+from syncd.core import dispute, guard
 from syncd.core import path as paths
 from syncd.core.dispute import Side
-from syncd.core.file import File, Mask
+from syncd.core.file import File, Mask, Slot
 from syncd.core.world import World
+from syncd.replication.guards import Waiting
 from syncd.wire import Figures
 
 
@@ -67,11 +70,37 @@ def conflict(known: File, world: World) -> ConflictView:
     )
 
 
+def waiting(one: Waiting) -> HeldChanges:
+    """Return what of one kind is held."""
+    return HeldChanges(
+        changes=one.alarm,
+        files=one.files,
+        since=one.since,
+        passed=one.passed,
+        passed_since=one.passed_since,
+    )
+
+
+def held(known: File, slot: Slot) -> HeldFile:
+    """Return a file of which what the entry did is held."""
+    why = guard.kept(known)[slot]
+    return HeldFile(
+        fid=paths.fid(known.path),
+        filename=paths.readable(known.path),
+        filename_base64=_base64(known.path),
+        change=why.alarm,
+        since=why.since,
+        size=known.size,
+    )
+
+
 def _state(known: File, world: World) -> FileState:
     if known.disputed & world.slots:
         return FileState.CONFLICT
     if any(c.trouble and c.trouble.blocked for c in known.copies.values()):
         return FileState.BLOCKED
+    if any(copy.held for copy in known.copies.values()):
+        return FileState.HELD
     if known.uptodate != known.owners & world.slots:
         return FileState.PENDING
     if known.conflict_of is not None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from syncd import clock
 from syncd.child.picture import Picture
@@ -41,6 +42,9 @@ class News:
         self._sent: set[int] = set()
         self._room = asyncio.Event()
         self._room.set()
+        self._more = self._ordered = False
+        self.ahead: Callable[[Sequence[Change]], int] = lambda _: 0
+        """Says how many more paths, beside those of the changes, seem to be gone."""
 
     def start(self, noted: int) -> None:
         """Number batches from there on; forget every other."""
@@ -65,12 +69,29 @@ class News:
         if len(self._filling) >= BATCH:
             self.flush()
 
+    @contextmanager
+    def marked(self, *, more: bool, ordered: bool) -> Iterator[None]:
+        """Send what is added meanwhile in batches that say so; see wire.Changes."""
+        self._more, self._ordered = more, ordered
+        try:
+            yield
+            self.flush()
+        finally:
+            self._more = self._ordered = False
+
     def flush(self) -> None:
         """Send what was added."""
         if not self._filling:
             return
         self._number += 1
-        batch = Changes(self._number, self._filling, clock.timestamp())
+        batch = Changes(
+            number=self._number,
+            changes=self._filling,
+            at=clock.timestamp(),
+            ahead=self.ahead(self._filling),
+            more=self._more,
+            ordered=self._ordered,
+        )
         self._filling = []
         self._sent.add(batch.number)
         self._send(batch)

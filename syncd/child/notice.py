@@ -97,11 +97,16 @@ class Notice:
         self,
         paths: Sequence[str],
         at_rest: AtRest = lambda _path, _seen: True,
+        *,
+        more: bool = False,
+        ordered: bool = False,
     ) -> list[str]:
         """Look at the paths and say what the index does not know of them.
 
         Return the folders that are none any more, but of whose content nothing
-        was said yet: say that first, and then of them again.
+        was said yet: say that first, and then of them again. ``more`` says that a
+        walk came by the paths and may find more, ``ordered`` that a person had us
+        do what is found.
         """
         await self._news.room()
         async with self._turn:
@@ -112,7 +117,8 @@ class Notice:
                 return []
             await self._find_moves(burst)
             await self._read(burst)
-            return self._say(burst)
+            with self._news.marked(more=more, ordered=ordered):
+                return self._say(burst)
 
     def _compared(self, looked: dict[str, Looked], at_rest: AtRest) -> _Burst:
         burst = _Burst(looked, {}, {}, [], {}, {})
@@ -228,7 +234,6 @@ class Notice:
                 together.append(Gone(old, cause))
             self._news.add(*together)
         left += self._say_gone(gone, cause)
-        self._news.flush()
         self._log.debug("noticed", cause=cause, found=len(burst.found), gone=len(gone))
         return left
 

@@ -183,7 +183,9 @@ class Past:
             changed += _changed_by(answer)
             told.append(None if isinstance(answer, Returned) else _words(answer))
         if changed:
-            await self._watch.look_again(self._notice, sorted(set(changed)))
+            await self._watch.look_again(
+                self._notice, sorted(set(changed)), ordered=True
+            )
         return told
 
     def _checked(

@@ -50,6 +50,7 @@ class Shift:
         self._driver = driver
         self._log = log
         self.watch = Watch(driver, picture, link)
+        news.ahead = self.watch.ahead
         self.notice = Notice(driver, picture, news, self.watch.busy, log)
         self.notice.touched = self.watch.touched
         self._walker = Walker(

@@ -1,7 +1,8 @@
 """Walks the storage, or a part of it, and has noticed what the index does not know."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -78,7 +79,8 @@ class Walker:
         walk = _Walk(missing=self._picture.fresh_below(below))
         async for folder, listing in self._driver.walk(below):
             await self._look(walk, folder, listing)
-        await self._settle(walk, self._forget if forget_missing else self._say)
+        missing = await self._settled(walk)
+        await (self._forget(missing) if forget_missing else self._say(missing))
         return walk.paths
 
     async def look_into(self, folder: str) -> None:
@@ -86,7 +88,7 @@ class Walker:
         walk = _Walk()
         async for inside, listing in self._driver.walk(folder, deep=False):
             await self._look(walk, inside, listing)
-        await self._settle(walk, self._say)
+        await self._say(await self._settled(walk))
 
     async def walk_first(self, ignore: Sequence[str]) -> int:
         """Walk all of it after a start; return how many paths there are.
@@ -104,10 +106,7 @@ class Walker:
 
     async def say_gone(self, folders: Iterable[str]) -> None:
         """Say that the folders are gone, after everything that was below them."""
-        for folder in sorted(folders, reverse=True):
-            for page in self._picture.below(folder):
-                await self._say(page)
-            await self._notice.notice([folder])
+        await self._say(self._with_contents(folders))
 
     async def say_orphans(self) -> None:
         """Say that what the ledger has in folders it does not have is gone.
@@ -126,15 +125,14 @@ class Walker:
         for known, page in self._pages(folder, listing):
             self._compare(walk, known, page)
             if len(walk.differing) >= PAGE:
-                await self._settle_differing(walk)
+                await self._settle_differing(walk, more=True)
             await asyncio.sleep(0)
 
-    async def _settle(
-        self, walk: _Walk, settle: Callable[[Sequence[str]], Awaitable[None]]
-    ) -> None:
-        await self._settle_differing(walk)
+    async def _settled(self, walk: _Walk) -> Iterator[str]:
+        """Say what differs at the end of a walk; return what is missing."""
+        await self._settle_differing(walk, more=bool(walk.missing))
         self._learn_unreadable()
-        await self._settle_missing(walk, settle)
+        return self._missing(walk)
 
     def _pages(
         self, folder: str, listing: Sequence[Seen]
@@ -171,30 +169,41 @@ class Walker:
             return False
         return self._is_written_to is None or self._is_written_to(seen.path)
 
-    async def _settle_differing(self, walk: _Walk) -> None:
+    async def _settle_differing(self, walk: _Walk, *, more: bool) -> None:
         paths, walk.differing = walk.differing, []
         if paths:
-            walk.missing_folders += await self._notice.notice(paths)
+            walk.missing_folders += await self._notice.notice(paths, more=more)
 
-    async def _settle_missing(
-        self, walk: _Walk, settle: Callable[[Sequence[str]], Awaitable[None]]
-    ) -> None:
-        await settle(walk.missing)
-        for folder in sorted(walk.missing_folders, reverse=True):
+    def _missing(self, walk: _Walk) -> Iterator[str]:
+        yield from walk.missing
+        yield from self._with_contents(walk.missing_folders)
+
+    def _with_contents(self, folders: Iterable[str]) -> Iterator[str]:
+        """Give everything known below the folders, each after what is in it."""
+        for folder in sorted(folders, reverse=True):
             for page in self._picture.below(folder):
-                await settle(page)
-            await settle([folder])
+                yield from page
+            yield folder
 
-    async def _say(self, paths: Sequence[str]) -> None:
-        shown = [path for path in paths if not self._is_hidden(path)]
-        for start in range(0, len(shown), PAGE):
-            await self._notice.notice(shown[start : start + PAGE])
+    async def _say(self, paths: Iterator[str]) -> None:
+        replaced: list[str] = []
+        page = self._page(paths)
+        while page:
+            following = self._page(paths)
+            replaced += await self._notice.notice(page, more=bool(following))
+            page = following
+        if replaced:  # By what can be said only now, after what was in them.
+            await self._notice.notice(replaced)
 
-    async def _forget(self, paths: Sequence[str]) -> None:
-        shown = [path for path in paths if not self._is_hidden(path)]
-        for path, seen in zip(shown, await self._driver.look(shown), strict=True):
-            if seen is None:
-                self._picture.note(path, None)
+    async def _forget(self, paths: Iterator[str]) -> None:
+        while page := self._page(paths):
+            for path, seen in zip(page, await self._driver.look(page), strict=True):
+                if seen is None:
+                    self._picture.note(path, None)
+
+    def _page(self, paths: Iterator[str]) -> list[str]:
+        shown = (path for path in paths if not self._is_hidden(path))
+        return list(islice(shown, PAGE))
 
     def _learn_unreadable(self) -> None:
         for folder, reason in self._driver.unreadable().items():

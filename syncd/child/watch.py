@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from syncd import clock
 from syncd.child.busy import Busy
 from syncd.child.link import Log
+from syncd.core.change import Change, Gone
 from syncd.core.file import Kind, Seen
 from syncd.core.path import parent
 from syncd.core.polling import rest
@@ -45,6 +46,7 @@ class Watch:
         """Tells whether a file is open for writing; None where nobody can tell."""
         self._settler = Settler()
         self._trees: dict[str, None] = {}
+        self._some_gone = False
         self._lost: dict[str, None] = {}
         self._checks: list[str] = []
         self._is_last_check = False
@@ -58,6 +60,13 @@ class Watch:
         self._walked: float | None = None
         self._overflows = 0
         self._polls = False
+
+    def ahead(self, changes: Sequence[Change]) -> int:
+        """Return how many paths, beside those of the changes, seem to be gone."""
+        if not self._settler.departed:
+            return 0
+        gone = [one.path for one in changes if isinstance(one, Gone)]
+        return self._settler.departed - sum(map(self._settler.has_departed, gone))
 
     async def open(self) -> None:
         """Start hearing of changes, before anything is walked."""
@@ -125,11 +134,16 @@ class Watch:
         self._lost[path] = None
         self._some_loss.set()
 
-    async def look_again(self, notice: "Notice", paths: Iterable[str]) -> None:
-        """Say what lies at the paths, news or not; not yet, if it is written to."""
+    async def look_again(
+        self, notice: "Notice", paths: Iterable[str], *, ordered: bool = False
+    ) -> None:
+        """Say what lies at the paths, news or not; not yet, if it is written to.
+
+        ``ordered`` says that a person had us put it there.
+        """
         paths = list(paths)
         notice.insist(paths)
-        left = await notice.notice(paths, self._may_be_said)
+        left = await notice.notice(paths, self._may_be_said, ordered=ordered)
         self._changed_trees(left)
 
     async def settle(self, notice: "Notice") -> None:
@@ -145,7 +159,10 @@ class Watch:
         """Notice what is below folders that came, went or moved, for ever."""
         while True:
             await self._some_tree.wait()
+            if self._some_gone:
+                await asyncio.sleep(self._settler.lull(clock.monotonic()))
             self._some_tree.clear()
+            self._some_gone = False
             trees, self._trees = _outermost(self._trees), {}
             looked = await self._driver.look(trees)
             left = await notice.notice(trees)
@@ -235,6 +252,7 @@ class Watch:
     def _changed_tree(self, event: Event) -> None:
         self._trees[event.path] = None
         if What.GONE in event.what:
+            self._some_gone = True
             # Where it went, if anywhere below the root, is told in a moment.
             loop = asyncio.get_running_loop()
             loop.call_later(DEPARTED, self._some_tree.set)

@@ -98,7 +98,7 @@ def approve(name: str) -> None:
     """Let a suspended or held entry go on: what it shows now is meant so.
 
     After a look at the storage: a root that is another disk is accepted as it is, and
-    deletions that were held are carried out elsewhere.
+    changes that were held (syncd entries held NAME) are carried out elsewhere.
 
     \b
     Example:  syncd entries approve A
@@ -110,12 +110,65 @@ def approve(name: str) -> None:
 @NAME
 @talks
 def restore(name: str) -> None:
-    """Undo what is missing on a suspended entry: its files come from the others.
+    """Undo what was done to a suspended or held entry, with what the others hold.
+
+    Files that are missing come back, and contents that were held are replaced.
 
     \b
     Example:  syncd entries restore A
     """
+    with client() as daemon:
+        held = daemon.get(f"/entries/{segment(name)}/status").document.get("held")
     _order(name, "restore", "gets its files back")
+    if held is not None and not wants_json():
+        _hint(held)
+
+
+@entries.command()
+@NAME
+@click.option("--offset", type=int, help="How many to skip.  [0]")
+@click.option("--limit", type=int, help="How many to show at most.  [20]")
+@talks
+def held(name: str, offset: int | None, limit: int | None) -> None:
+    """List the files of which an entry's changes are held: too many came at once.
+
+    \b
+    Example:  syncd entries held A --limit 100
+    """
+    with client() as daemon:
+        where = f"/entries/{segment(name)}/status"
+        answer = daemon.get(where, offset=offset, limit=limit)
+    if wants_json():
+        return show.document(answer.text)
+    waiting = answer.document.get("held")
+    if waiting is None:
+        return click.echo(f"nothing of {show.printable(name)} is held")
+    table = show.table("file", "held", "since", "size", right=["size"])
+    for file in waiting["files"]:
+        since, size = show.moment(file["since"]), show.amount(file["size"])
+        show.row(table, file["filename"], file["change"], since, size)
+    out = show.console()
+    out.print(table)
+    shown, total = len(waiting["files"]), waiting["total"]
+    out.print(f"{shown:,} of {show.counted(total, 'file')}", style="dim")
+    out.print(show.printable(waiting["reason"]), markup=False)
+    return _hint(waiting)
+
+
+def _hint(held: dict[str, Any]) -> None:
+    """Say how to undo what was passed on before it was clear that it is too much."""
+    some = [one for one in held["changes"] if one.get("passed")]
+    if not some:
+        return
+    number = sum(one["passed"] for one in some)
+    before = show.moment(min(one["passed_since"] for one in some) - 1)
+    have = "has" if number == 1 else "have"
+    show.console().print(
+        f"{show.counted(number, 'more file')} {have} been passed on before that was"
+        f" clear; to see those, and undo them: syncd undo / --at '{before}' --dry-run",
+        style="yellow",
+        markup=False,
+    )
 
 
 def _order(name: str, verb: str, done: str) -> None:

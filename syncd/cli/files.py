@@ -6,7 +6,7 @@ from syncd.cli import show
 from syncd.cli.client import client, raw
 from syncd.cli.options import talks, wants_json
 
-STATES = ("uptodate", "pending", "blocked", "conflict")
+STATES = ("uptodate", "pending", "blocked", "conflict", "held")
 
 
 @click.command()

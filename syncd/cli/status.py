@@ -89,7 +89,7 @@ def picture(document: dict[str, Any]) -> RenderableType:
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:
-    figures = ["files", "size", "pending", "conflicts"]
+    figures = ["files", "size", "pending", "conflicts", "held"]
     table = show.table("entry", "state", *figures, "reason", right=figures)
     for entry in entries:
         show.row(
@@ -100,9 +100,17 @@ def _entries(entries: list[dict[str, Any]]) -> Table:
             show.amount(entry["bytes"]),
             _noticed(entry["pending"], "cyan"),
             _noticed(entry.get("conflicts", 0), "yellow"),
-            entry.get("reason") or "",
+            _noticed(entry.get("held", 0), "yellow"),
+            _reason(entry),
         )
     return table
+
+
+def _reason(entry: dict[str, Any]) -> str:
+    """Return why an entry is as it is, and since when a person is waited for."""
+    reason = entry.get("reason") or ""
+    since = entry.get("held_since")
+    return reason if since is None else f"{reason} (since {show.moment(since)})"
 
 
 def _noticed(number: int, style: str) -> Text:
@@ -113,8 +121,14 @@ def _noticed(number: int, style: str) -> Text:
 def _total(document: dict[str, Any]) -> Text:
     pending = sum(entry["pending"] for entry in document["entries"])
     conflicts = document.get("conflicts", 0)
-    waiting = f"{pending:,} pending" if pending else "everything is in step"
-    words = [show.counted(document["files"], "file"), waiting]
+    held = sum(entry.get("held", 0) for entry in document["entries"])
+    words = [show.counted(document["files"], "file")]
+    if pending:
+        words.append(f"{pending:,} pending")
+    if held:
+        words.append(f"{show.counted(held, 'change')} held until you decide")
+    if not pending and not held:
+        words.append("everything is in step")
     if conflicts:
         words.append(show.counted(conflicts, "conflict"))
     return Text(", ".join(words), style="dim")

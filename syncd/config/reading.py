@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from syncd import document
 from syncd.config import together
-from syncd.config.values import Config, Entry, Limits, Log
+from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.document import Document, Fault, Place
 from syncd.errors import ConfigError
 from syncd.log import scrubbed
@@ -22,7 +22,9 @@ WORDS = {
     "float_type": "is not a number; write one, without quotes",
     "greater_than": "is not greater than {gt:g}; raise it",
     "json_invalid": "is nested too deeply; no setting needs that",
+    "greater_than_equal": "is less than {ge:g}; raise it",
     "int_type": "is not a whole number; write one, without quotes",
+    "less_than_equal": "is more than {le:g}; lower it",
     "list_type": "is not a list; write [ONE, ANOTHER]",
     "literal_error": "is not one of {expected}; choose one",
     "missing": "is missing; add it",
@@ -118,6 +120,8 @@ def _model(whole: type[BaseModel], place: Place) -> type[BaseModel]:
     match place:
         case ("entries", _):
             return Entry
+        case ("entries", _, "guard"):
+            return Guard
         case ("log",):
             return Log
         case ("limits",):

@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 from syncd.core import match
+from syncd.core.guard import Limit
+from syncd.core.guard import Limits as GuardLimits
 from syncd.core.world import OnDelete, OnUnmatch
 from syncd.log import HIDDEN
 
@@ -150,6 +152,57 @@ class Value(BaseModel):
     )
 
 
+class Guard(Value):
+    """How much may change on an entry within a minute, or one walk of it.
+
+    What is more is held until a person decides.
+    """
+
+    deletions: int = Field(
+        default=50,
+        ge=0,
+        description="more files than this deleted at once, and more than"
+        " deletions_percent, are held, and so is whatever empties the entry; 0 for"
+        " either: nothing is",
+    )
+    deletions_percent: float = Field(
+        default=25.0,
+        ge=0,
+        le=100,
+        description="the part of its files that goes with it",
+    )
+    overwrites: int = Field(
+        default=100,
+        ge=0,
+        description="more files than this overwritten at once, and more than"
+        " overwrites_percent, are held; 0 for either: nothing is",
+    )
+    overwrites_percent: float = Field(
+        default=90.0,
+        ge=0,
+        le=100,
+        description="the part of its files that goes with it",
+    )
+    rollbacks: int = Field(
+        default=50,
+        ge=0,
+        description="more files than this put back at once to contents they had"
+        " before, as by an old backup, are held; 0: nothing is",
+    )
+
+    def limits(self) -> GuardLimits:
+        """Return the limits as a guard wants them."""
+        return GuardLimits(
+            deletions=_limit(self.deletions, self.deletions_percent),
+            overwrites=_limit(self.overwrites, self.overwrites_percent),
+            rollbacks=Limit(self.rollbacks),
+        )
+
+
+def _limit(files: int, percent: float) -> Limit:
+    return Limit(files, percent / 100) if files and percent else Limit()
+
+
 class Entry(Value):
     """One storage to keep in step."""
 
@@ -190,6 +243,9 @@ class Entry(Value):
         " the larger one (larger), or that of the first of these entries"
         " ({prefer: [A, B]}), the other being kept beside it in every case; or neither,"
         " until a person decides (manual)",
+    )
+    guard: Guard = Field(
+        default=Guard(), description="how much may change at once without being held"
     )
     _secrets: frozenset[str] = PrivateAttr(frozenset())
 

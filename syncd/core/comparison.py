@@ -10,8 +10,12 @@ from msgspec.structs import replace
 from syncd.core import conflict
 from syncd.core.change import Found
 from syncd.core.file import Copy, Doubt, File, Kind, Mask, Slot, Trouble, slots
+from syncd.core.guard import withheld
 from syncd.core.version import Relation, Version, bumped, merged, relation
 from syncd.core.world import World
+
+REMEMBERED = 3
+"""Older contents remembered of a file, so that a rollback is recognised."""
 
 
 def compare(file: File, world: World, change: Found | None = None) -> File:
@@ -94,7 +98,7 @@ def crowned(
         version = copy.version
         if relation(version, file.version) is not Relation.NEWER:
             version = bumped(merged(version, file.version), slot)
-    mine = change is not None and change.seen.stamp == copy.stamp
+    mine = _is_of(change, copy)
     copies = {s: outdated(file, s, c) for s, c in file.copies.items()}
     copies[slot] = Copy(version=version, stamp=copy.stamp, mode=copy.mode)
     file = replace(
@@ -114,6 +118,7 @@ def crowned(
         changed_at=world.now,
         cause=change.cause if change is not None and mine else file.cause,
         moved_from=None,
+        older=_older(file, copy.digest),
     )
     return judged(file, world)
 
@@ -121,8 +126,9 @@ def crowned(
 def outdated(file: File, slot: Slot, copy: Copy) -> Copy:
     """Return a copy as it stands when the version it may hold is no longer newest."""
     if not copy.present:
-        # A copy that was let go is wanted again when something new is made.
-        return replace(copy, doubt=Doubt.NONE, hint=None, trouble=_still_blocked(copy))
+        # A copy that was let go is wanted again when something new is made, and
+        # so is one whose deletion was held.
+        return Copy(version=copy.version, trouble=_still_blocked(copy))
     if file.holds_newest(slot):
         return replace(
             copy,
@@ -153,7 +159,9 @@ def _compare_one(file: File, slot: Slot, world: World, change: Found | None) -> 
         return crowned(file, slot, world, change)
     touched = _is_touched(file, slot, copy)
     if touched is None:
-        return file
+        if not (world.keeping.ordered and _is_of(change, copy)):
+            return file
+        touched = False
     if touched and copy.base is not None and copy.base.version != file.version:
         # A stale copy was only touched: it is still what it was.
         settled = replace(copy, version=copy.base.version, doubt=Doubt.NONE, base=None)
@@ -170,11 +178,30 @@ def _decided(file: File, slot: Slot, world: World, change: Found | None) -> File
     # Unknown now means: nobody who could be asked has the newest version.
     if same:
         return judged(adopted(file, slot, following), world)
+    if following and not file.deleted and _others(file, slot) & world.slots:
+        return _following(file, slot, world, change)
     if following or file.deleted or not _others(file, slot):
         return crowned(file, slot, world, change)
     if _others(file, slot) & world.slots and conflict.is_for_people(file, slot, world):
         return _disputed(file, slot)
     return set_apart(file, slot, world, change)
+
+
+def _following(file: File, slot: Slot, world: World, change: Found | None) -> File:
+    """The copy is to replace what others hold: a guard may keep it from them."""
+    if world.keeping.needs_digest(file, slot):
+        return file
+    alarm = world.keeping.alarm(file, slot)
+    if alarm is None:
+        return crowned(file, slot, world, change)
+    copy = file.copies[slot]
+    cause = change.cause if change is not None and _is_of(change, copy) else ""
+    return with_copy(file, slot, withheld(copy, alarm, world.now, cause))
+
+
+def _is_of(change: Found | None, copy: Copy) -> bool:
+    """Tell whether it is that change which told of the copy."""
+    return change is not None and change.seen.stamp == copy.stamp
 
 
 def _is_touched(file: File, slot: Slot, copy: Copy) -> bool | None:
@@ -228,14 +255,37 @@ def adopted(file: File, slot: Slot, following: bool) -> File:
 
 
 def with_version(file: File, version: Version) -> File:
-    """Return the file with another number for its newest version and copies of it."""
+    """Return the file with another number for its newest version and copies of it.
+
+    What is held, and was made from the newest, is so still.
+    """
     if version == file.version:
         return file
     copies = {
-        slot: replace(copy, version=version) if file.holds_newest(slot) else copy
+        slot: replace(copy, version=version)
+        if file.holds_newest(slot)
+        else _with_base(copy, file.version, version)
         for slot, copy in file.copies.items()
     }
     return replace(file, version=version, copies=copies)
+
+
+def _with_base(copy: Copy, before: Version, version: Version) -> Copy:
+    """Let a held copy be based on the version that has another number now."""
+    if copy.doubt is not Doubt.HELD or copy.base is None:
+        return copy
+    if copy.base.version != before:
+        return copy
+    return replace(copy, base=replace(copy.base, version=version))
+
+
+def _older(file: File, digest: bytes | None) -> tuple[tuple[int, bytes], ...]:
+    """Return the contents before the newest when another takes its place."""
+    known = file.older
+    if file.version and file.kind is Kind.FILE and file.digest is not None:
+        known = ((file.size, file.digest), *known)
+    fresh = {old: (size, old) for size, old in known if old != digest}
+    return tuple(fresh.values())[:REMEMBERED]
 
 
 def _still_blocked(copy: Copy) -> Trouble | None:

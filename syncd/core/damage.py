@@ -58,6 +58,14 @@ def is_doubted(file: File, slot: Slot, world: World) -> bool:
     return copy.stamp.ctime_ns >= since
 
 
+def may_be_lost(file: File, slot: Slot, world: World) -> bool:
+    """Tell whether a copy that is gone is one that may never have reached the disk.
+
+    So that others, who have it, can give it back.
+    """
+    return is_doubted(file, slot, world) and bool(others(file, slot, world))
+
+
 def marked(file: File, slot: Slot, change: Found, world: World) -> Copy:
     """Return the copy as one of a damaged content: nobody is ever given that."""
     seen, copy = change.seen, file.copy(slot)

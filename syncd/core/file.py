@@ -68,11 +68,30 @@ class Doubt(IntEnum):
     The entry is no owner of that version any more; the next one it gets again.
     """
     HELD = 4
-    """A guard holds what should happen to it until a person says so."""
+    """What was done to it is kept from the others, for a moment or until approved."""
     DAMAGED = 5
     """Its content is not what was written there, and not what anybody else wrote."""
     DISPUTED = 6
     """Neither it nor the newest version was made from the other: a person decides."""
+
+
+class Alarm(StrEnum):
+    """What is held when too much of it comes from an entry at once."""
+
+    DELETIONS = "deletions"
+    OVERWRITES = "overwrites"
+    ROLLBACKS = "rollbacks"
+    """Contents that the path had before, put back: of an old backup, say."""
+
+
+class Held(Struct, frozen=True, array_like=True, gc=False):
+    """Why and since when a copy's change is kept from the others."""
+
+    alarm: Alarm
+    since: float
+    """Seconds since 1970."""
+    cause: str = ""
+    """Id of the change."""
 
 
 class Trouble(Struct, frozen=True, array_like=True, gc=False):
@@ -114,7 +133,9 @@ class Copy(Struct, frozen=True, array_like=True, gc=False):
     """What it is; known where it differs, or may differ, from the newest."""
     target: str | None = None
     base: Base | None = None
-    """What it held before, while COMPARING."""
+    """What it held before, while COMPARING or HELD."""
+    held: Held | None = None
+    """Set while HELD."""
 
     @property
     def present(self) -> bool:
@@ -162,6 +183,8 @@ class File(Struct, frozen=True, array_like=True, gc=False, kw_only=True):
     """Id of the change that the newest version came from."""
     moved_from: str | None = None
     """The path where the newest version lay before: it was made by a move."""
+    older: tuple[tuple[int, bytes], ...] = ()
+    """Size and digest of the contents before the newest, latest first."""
 
     def copy(self, slot: Slot) -> Copy:
         """Return the copy on an entry; ABSENT where nothing is known."""

@@ -12,11 +12,25 @@ from syncd.core import damage
 from syncd.core.change import Found, Gone
 from syncd.core.comparison import aside, compare, judged, learned, outdated, with_copy
 from syncd.core.damage import Verdict
-from syncd.core.file import ABSENT, Base, Copy, Doubt, File, Kind, Seen, Slot, has
+from syncd.core.file import (
+    ABSENT,
+    Alarm,
+    Base,
+    Copy,
+    Doubt,
+    File,
+    Kind,
+    Seen,
+    Slot,
+    has,
+)
+from syncd.core.guard import withheld
 from syncd.core.version import NEVER, bumped
 from syncd.core.world import OnDelete, World
 
 _UNDECIDED = frozenset({Doubt.COMPARING, Doubt.DISPUTED})
+_UNSHARED = _UNDECIDED | {Doubt.HELD}
+"""What is nothing that others could have, or replace."""
 _UNLIKE_NEWEST = frozenset({Doubt.ASIDE, Doubt.DAMAGED})
 
 
@@ -98,8 +112,13 @@ def _spoiled(file: File, slot: Slot, change: Found, world: World) -> Copy | None
     return None
 
 
-def gone(file: File, slot: Slot, change: Gone, world: World) -> File:
-    """Return the file after an entry said that nothing lies at its path any more."""
+def gone(
+    file: File, slot: Slot, change: Gone, world: World, *, moved: bool = False
+) -> File:
+    """Return the file after an entry said that nothing lies at its path any more.
+
+    ``moved`` says that it lies at another path now, which is no deletion to a guard.
+    """
     copy = file.copy(slot)
     if not copy.present:
         return file
@@ -108,7 +127,7 @@ def gone(file: File, slot: Slot, change: Gone, world: World) -> File:
     if file.deleted:
         return with_copy(file, slot, Copy(version=file.version))
     policy = world.members[slot].on_delete
-    lost = damage.is_doubted(file, slot, world) and damage.others(file, slot, world)
+    lost = damage.may_be_lost(file, slot, world)
     if not (newest and has(file.owners, slot)) or policy is OnDelete.RESTORE or lost:
         # Local only: an unmanaged copy, one that will be replaced anyway, or one
         # whose name may never have reached the disk.
@@ -116,9 +135,16 @@ def gone(file: File, slot: Slot, change: Gone, world: World) -> File:
     elif policy is OnDelete.IGNORE:
         left = with_copy(file, slot, Copy(version=held, doubt=Doubt.LET_GO))
         return judged(left_behind(left, slot, world, change.cause), world)
+    elif not moved and _is_to_keep(file, slot, world):
+        return _kept(file, slot, change, world)
     else:
-        return compare(_buried(file, slot, change.cause, world), world)
+        return buried(file, slot, change.cause, world)
     return left_behind(left, slot, world, change.cause)
+
+
+def buried(file: File, slot: Slot, cause: str, world: World) -> File:
+    """Return the file after its deletion on the entry was taken for everybody's."""
+    return compare(_buried(file, slot, cause, world), world)
 
 
 def dropped(file: File, slot: Slot, world: World) -> File:
@@ -143,12 +169,32 @@ def left_behind(file: File, slot: Slot, world: World, cause: str = "") -> File:
     return compare(replace(file, copies=copies), world)
 
 
+def _is_to_keep(file: File, slot: Slot, world: World) -> bool:
+    """Tell whether a deletion is kept from others that would lose something by it."""
+    if not has(world.keeping.deletions, slot):
+        return False
+    others = file.owners & world.slots & ~(1 << slot)
+    return any(copy.present and has(others, s) for s, copy in file.copies.items())
+
+
+def _kept(file: File, slot: Slot, change: Gone, world: World) -> File:
+    """Return the file with its deletion known, but kept from the others."""
+    copy = file.copies[slot]
+    assert copy.stamp is not None
+    base = copy.base or Base(file.version, copy.stamp.size, file.digest)
+    left = Copy(version=file.version, base=base)
+    held = withheld(left, Alarm.DELETIONS, world.now, change.cause)
+    # What was compared with the newest version wins when nobody has that any more.
+    return compare(with_copy(file, slot, held), world)
+
+
 def _revived(file: File, slot: Slot, copy: Copy) -> Copy:
-    """Return a copy that was behind as one that may be the newest."""
-    if not copy.present or copy.doubt is not Doubt.NONE or not has(file.owners, slot):
+    """Return a copy that was behind, or held, as one that may be the newest."""
+    settled = copy.doubt in (Doubt.NONE, Doubt.HELD)
+    if not copy.present or not settled or not has(file.owners, slot):
         return copy
     version = bumped(copy.version, slot, above=file.version)
-    return replace(copy, version=version, doubt=Doubt.COMPARING)
+    return replace(copy, version=version, doubt=Doubt.COMPARING, base=None, held=None)
 
 
 def _is_known(file: File, copy: Copy, seen: Seen) -> bool:
@@ -174,8 +220,7 @@ def _candidate(file: File, slot: Slot, change: Found) -> Copy:
     """Return what was found as a copy whose meaning is not yet decided."""
     seen, copy = change.seen, file.copy(slot)
     base = copy.base
-    # What is itself still compared is nothing that others could have, or replace.
-    if base is None and copy.stamp is not None and copy.doubt not in _UNDECIDED:
+    if base is None and copy.stamp is not None and copy.doubt not in _UNSHARED:
         known = file.digest if file.holds_newest(slot) else copy.digest
         base = Base(version=copy.version, size=copy.stamp.size, digest=known)
     held = base.version if base else copy.version
@@ -226,11 +271,18 @@ def _hinted(file: File, slot: Slot, old: File) -> File:
     return file
 
 
+def _absent(copy: Copy) -> Copy:
+    """Return an absent copy of what is deleted everywhere: nothing is held any more."""
+    if copy.doubt is Doubt.HELD:
+        return Copy(version=copy.version)
+    return replace(copy, hint=None)
+
+
 def _buried(file: File, slot: Slot, cause: str, world: World) -> File:
     """Return the tombstone that follows the newest version."""
     version = bumped(file.version, slot)
     copies = {
-        s: outdated(file, s, c) if c.present else replace(c, hint=None)
+        s: outdated(file, s, c) if c.present else _absent(c)
         for s, c in file.copies.items()
     }
     copies[slot] = Copy(version=version)

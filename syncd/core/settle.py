@@ -7,7 +7,8 @@ either at rest, or due again later:
 * closed after writing: at rest at once, unless some process still has it open
   for writing;
 * gone: a moment later, so that what was only renamed is found at its new place
-  before its absence is noticed;
+  before its absence is noticed; and where much goes, when it pauses, so that it is
+  noticed as one;
 * only touched: a folder or a link at once, a file after it kept size and
   modification time for the quiet time with nobody writing.
 """
@@ -26,6 +27,11 @@ SOON = 0.005
 DEPARTED = 0.02
 """Seconds until a path that something left is looked at."""
 
+BULK = 10
+"""So many paths left at once are much."""
+LULL, PATIENCE = 0.05, 0.25
+"""Seconds after which much pauses, and for which that is waited for at most."""
+
 
 class _Path(Struct):
     due: float
@@ -36,6 +42,8 @@ class _Path(Struct):
     """Whether a close or a deletion said that it came to rest."""
     pause: float = SOON
     evidence: Evidence | None = None
+    departed: bool = False
+    """Whether something left it, and nobody has looked since."""
 
 
 class Settler:
@@ -45,6 +53,9 @@ class Settler:
         self._quiet = quiet
         self._paths: dict[str, _Path] = {}
         self._queue: list[tuple[float, str]] = []
+        self.departed = 0
+        """How many paths are still to be looked at because something left them."""
+        self._first_left = self._last_left = 0.0
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -63,16 +74,39 @@ class Settler:
 
     def gone(self, path: str, now: float) -> None:
         """Note that nothing may lie at the path any more."""
-        self._enter(path, _Path(due=now + DEPARTED, since=now, sure=True))
+        if not self.departed:
+            self._first_left = now
+        self._last_left = now
+        self._enter(path, _Path(now + DEPARTED, now, sure=True, departed=True))
+
+    def has_departed(self, path: str) -> bool:
+        """Tell whether the path is still to be looked at because something left it."""
+        known = self._paths.get(path)
+        return known is not None and known.departed
+
+    def lull(self, now: float) -> float:
+        """Return after how many seconds what leaves in bulk pauses; 0: none does."""
+        if self.departed < BULK:
+            return 0.0
+        until = min(self._last_left + LULL, self._first_left + PATIENCE)
+        return max(0.0, until - now)
 
     def due(self, now: float, most: int) -> list[str]:
         """Return, and take off, the paths to look at now; tell ``looked`` of each."""
         ready: list[str] = []
+        lull = self.lull(now)
         while self._queue and self._queue[0][0] <= now and len(ready) < most:
             due, path = heapq.heappop(self._queue)
             known = self._paths.get(path)
-            if known is not None and known.due == due:
+            if known is None or known.due != due:
+                continue
+            if lull and known.departed:
+                known.due = now + lull
+                heapq.heappush(self._queue, (known.due, path))
+            else:
                 known.due = -1.0
+                self.departed -= known.departed
+                known.departed = False
                 ready.append(path)
         return ready
 
@@ -104,6 +138,8 @@ class Settler:
         return None
 
     def _enter(self, path: str, state: _Path) -> None:
+        known = self._paths.get(path)
+        self.departed += state.departed - (known is not None and known.departed)
         self._paths[path] = state
         heapq.heappush(self._queue, (state.due, path))
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
 from syncd.core.file import File, Kind, Mask, Slot, has, mask
+from syncd.core.guard import FREELY, Keeping, Limits
 from syncd.core.ignoring import Ignored
 from syncd.core.rules import Rules, Step, Subject, Verdict
 
@@ -40,6 +41,8 @@ class Member(Struct, frozen=True):
     """What the entry leaves out, in the grammar of .gitignore."""
     manual: bool = False
     """A person decides a conflict of what was made here."""
+    limits: Limits = Limits()
+    """How much may change there at once without a person being asked."""
 
 
 class World(Struct, frozen=True):
@@ -59,6 +62,8 @@ class World(Struct, frozen=True):
     """Every configured entry; made of the members."""
     pruning: Mask = 0
     """Those where copies that no rule wants any more go."""
+    keeping: Keeping = FREELY
+    """Of which entries what changes is kept from the others for now."""
 
     def __post_init__(self) -> None:
         keep = OnUnmatch.KEEP

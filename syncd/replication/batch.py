@@ -3,16 +3,18 @@
 Runs in the store's writer thread, so nobody else writes in between.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from syncd.core import comparison, dispute, outcome, reconcile, work
-from syncd.core.change import Change, Done, Found, Outcome, SetAside
-from syncd.core.file import File, Slot
+from syncd.core import comparison, damage, dispute, outcome, reconcile, work
+from syncd.core.change import Change, Done, Found, Inspect, Outcome, SetAside
+from syncd.core.file import File, Kind, Slot
+from syncd.core.guard import Keeping, Room, keeping
 from syncd.core.outcome import Issued
 from syncd.core.path import fid, readable
 from syncd.core.world import World
@@ -23,6 +25,11 @@ from syncd.store.files import Facts
 PAGE = 1000
 """Files dealt with in one transaction of a walk through the index."""
 
+PLENTY = 1_000_000_000
+"""Stands for what a walk may yet find."""
+
+CONTENTS = (Kind.FILE, Kind.LINK)
+
 
 class Reported(Struct, frozen=True):
     """A numbered batch of changes of one entry."""
@@ -32,6 +39,12 @@ class Reported(Struct, frozen=True):
     changes: Sequence[Change]
     at: float = 0.0
     """When they were noticed; seconds since 1970, 0: nobody said."""
+    ahead: int = 0
+    """How many more paths seem to be gone and are looked at soon."""
+    more: bool = False
+    """Whether they were come by in a walk that may find more."""
+    ordered: bool = False
+    """Whether a person had syncd make them."""
 
 
 class Ended(Struct, frozen=True):
@@ -80,6 +93,17 @@ class Batch:
         known = self._before.get(path)
         return known[0] if known else reconcile.blank(path)
 
+    def knows_any(self) -> bool:
+        """Tell whether any of the paths was known before this batch."""
+        return bool(self._before)
+
+    def held_by(self, slot: Slot, path: str) -> Kind | None:
+        """Return what the entry was known to have at the path before this batch."""
+        known = self._before.get(path)
+        if known is None or known[0].deleted or not known[0].copy(slot).present:
+            return None
+        return known[0].copy(slot).kind or known[0].kind
+
     def keep(self, file: File) -> None:
         """Let the file stand so from now on; it counts as touched in any case."""
         self._after[file.path] = file
@@ -108,11 +132,20 @@ class Batch:
 
 
 def take(
-    db: Connection, news: Sequence[News], world: World, ids: "count[int]"
+    db: Connection,
+    news: Sequence[News],
+    world: World,
+    ids: "count[int]",
+    rooms: Mapping[Slot, Room] = {},
 ) -> list[Touched]:
-    """Put what entries said into the index, and return every file it was about."""
+    """Put what entries said into the index, and return every file it was about.
+
+    ``rooms`` says how much of that may be passed on at once.
+    """
     batch = Batch(db, world, ids)
     batch.load(path for one in news for path in _paths(one))
+    if rooms:
+        world = replace(world, keeping=foreseen(batch, news, world, rooms))
     for one in news:
         if isinstance(one, Reported):
             _report(batch, one, world)
@@ -121,6 +154,23 @@ def take(
         if one.number:
             entries.note(db, one.slot, one.number)
     return batch.save()
+
+
+def foreseen(
+    batch: Batch, news: Sequence[News], world: World, rooms: Mapping[Slot, Room]
+) -> Keeping:
+    """Return what is to be kept, seeing how much the news are about to change."""
+    deletions, overwrites = Counter[Slot](), Counter[Slot]()
+    for one in news if batch.knows_any() else ():
+        if isinstance(one, Ended):
+            overwrites[one.slot] += sum(
+                isinstance(issued.order, Inspect) for issued, _ in one.results
+            )
+        elif one.slot in rooms:
+            gone, changed = _counted(batch, one, world)
+            deletions[one.slot] += gone and gone + one.ahead + PLENTY * one.more
+            overwrites[one.slot] += changed and changed + PLENTY * one.more
+    return keeping(rooms, deletions, overwrites)
 
 
 def judge(
@@ -151,10 +201,24 @@ def relieve(
     result = []
     for file in page:
         relieved = outcome.relieved(file, slot)
-        now = files.facts(relieved, work.behind(relieved, world))
+        now = counted(relieved, world)
         result.append(Touched(file, now, relieved, now))
     files.change(db, [(one.after, one.now) for one in result])
     return page[-1].id if len(page) == PAGE else None, result
+
+
+def deal(
+    db: Connection,
+    slot: Slot,
+    after: int,
+    change: Callable[[File], File],
+    world: World,
+) -> tuple[int | None, list[Touched]]:
+    """Change a page of the files that are held for an entry.
+
+    Return the row to go on after (None at the end), and what changed.
+    """
+    return _change(db, files.held(db, slot, after, PAGE), change, world)
 
 
 def drop_copies(
@@ -224,7 +288,15 @@ def decide(
 def _change_page(
     db: Connection, after: int, change: Callable[[File], File], world: World
 ) -> tuple[int | None, list[Touched]]:
-    page = files.after(db, after, PAGE)
+    return _change(db, files.after(db, after, PAGE), change, world)
+
+
+def _change(
+    db: Connection,
+    page: Sequence[tuple[File, Facts]],
+    change: Callable[[File], File],
+    world: World,
+) -> tuple[int | None, list[Touched]]:
     result = []
     for file, was in page:
         changed = change(file)
@@ -251,7 +323,33 @@ def _paths(news: News) -> Iterable[str]:
             yield result.seen.path if result.seen else issued.order.path
 
 
+def _counted(batch: Batch, news: Reported, world: World) -> tuple[int, int]:
+    """Return how many files are gone from an entry, and how many seem changed.
+
+    What a power cut did to them is nobody's change.
+    """
+    gone = changed = 0
+    slot, moved = news.slot, _moved(news)
+    for change in news.changes:
+        path = change.seen.path if isinstance(change, Found) else change.path
+        if batch.held_by(slot, path) not in CONTENTS:
+            continue
+        file = batch.file(path)
+        if isinstance(change, Found):
+            verdict = damage.verdict(file, slot, change, world)
+            changed += verdict is damage.Verdict.SOUND
+        elif path not in moved:
+            gone += not damage.may_be_lost(file, slot, world)
+    return gone, changed
+
+
+def _moved(news: Reported) -> set[str]:
+    """Return the paths whose contents lie elsewhere on the entry now."""
+    return {c.old for c in news.changes if isinstance(c, Found) and c.old is not None}
+
+
 def _report(batch: Batch, news: Reported, world: World) -> None:
+    moved = _moved(news)
     for change in news.changes:
         if isinstance(change, Found):
             old = batch.file(change.old) if change.old is not None else None
@@ -259,7 +357,8 @@ def _report(batch: Batch, news: Reported, world: World) -> None:
             batch.keep(reconcile.found(file, news.slot, change, world, old))
         else:
             file = batch.file(change.path)
-            batch.keep(reconcile.gone(file, news.slot, change, world))
+            away = change.path in moved
+            batch.keep(reconcile.gone(file, news.slot, change, world, moved=away))
 
 
 def _end(batch: Batch, news: Ended, world: World) -> None:

@@ -37,6 +37,8 @@ class Door:
         self._report = report
         self._waiting: dict[Slot, tuple[wire.Hello, Refused]] = {}
         self._suspended: set[Slot] = set()
+        self._troubled: dict[Slot, str] = {}
+        """Why entries have no storage that anything could be decided about."""
         self._accepted: set[Slot] = set()
         self._anew: set[Slot] = set()
         self._unasked: dict[Slot, int] = {}
@@ -53,7 +55,9 @@ class Door:
         ``holds`` says how many files the entry is known to hold.
         """
         self._suspended.discard(slot)
+        self._troubled.pop(slot, None)
         if hello.trouble is not None:
+            self._troubled[slot] = hello.trouble
             self._report(hello.entry, hello.trouble)
             return False
         entry, others = await self._known(slot)
@@ -124,6 +128,15 @@ class Door:
         """Forget the Hello of an entry whose child is gone or says Hello anew."""
         self._waiting.pop(slot, None)
         self._unasked.pop(slot, None)
+        self._troubled.pop(slot, None)
+
+    def is_accepted(self, slot: Slot) -> bool:
+        """Tell whether a person said that what the entry tells now is meant."""
+        return slot in self._accepted
+
+    def is_asked(self, slot: Slot) -> bool:
+        """Tell whether an entry's storage waits for a person."""
+        return slot in self._waiting
 
     async def approve(
         self, slot: Slot, name: str, drop: Callable[[Slot], Awaitable[None]]
@@ -167,6 +180,8 @@ class Door:
             if slot in self._waiting or slot not in self._suspended:
                 break
             await asyncio.sleep(BETWEEN_LOOKS)
+        if slot in self._troubled:
+            raise Conflict(f"entry {name}: {self._troubled[slot]}")
         try:
             return self._waiting[slot]
         except KeyError:

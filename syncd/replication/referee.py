@@ -8,7 +8,7 @@ in the index, then rules to be applied. Nothing is answered before it is safe.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from types import TracebackType
@@ -16,18 +16,22 @@ from typing import Any, Self
 from uuid import uuid4
 
 import structlog
+from msgspec.structs import replace
 
 from syncd import wire
 from syncd.core.change import Order
 from syncd.core.file import Mask, Slot, has, slots
+from syncd.core.guard import ORDERED, Room
 from syncd.core.ignoring import Ignored
 from syncd.core.rules import Rule, RuleFaults, Rules, parse
 from syncd.core.world import Member, World
 from syncd.errors import Unavailable
-from syncd.replication import batch, headlines, housekeeping
-from syncd.replication.batch import Ended, News, Reported, Touched
+from syncd.replication import batch, headlines, housekeeping, incoming
+from syncd.replication.batch import Ended, News, Touched
 from syncd.replication.chronicle import Chronicle
 from syncd.replication.door import Door
+from syncd.replication.guards import APPROVE, RESTORE, Guards
+from syncd.replication.incoming import Incoming
 from syncd.replication.judging import Judging, in_force
 from syncd.replication.lane import Lane
 from syncd.replication.tally import Tally
@@ -36,8 +40,6 @@ from syncd.store.database import Store
 
 log = structlog.get_logger(__name__)
 
-MOST = 1000
-"""Changes and results that go into one transaction."""
 PAGE = 500
 """Files read from the index in one turn."""
 TICK = 1.0
@@ -46,9 +48,6 @@ SELDOM = 60.0
 """Seconds between looks at rules about age and at old tombstones."""
 PAUSE = 1.0
 """Seconds before a transaction that failed (a full disk) is tried again."""
-
-
-_Greeting = wire.Hello | wire.Walked | wire.Looked
 
 
 class Referee:
@@ -81,7 +80,7 @@ class Referee:
         self._rules = Rules((), self._slots)
         self.written: Sequence[Any] = ()
         """The rules in force as people wrote them."""
-        self._news: deque[News | tuple[Slot, _Greeting]] = deque()
+        self._news: deque[Incoming] = deque()
         self._wake = asyncio.Event()
         self._counted = asyncio.Event()
         self._numbers = count(1)
@@ -89,6 +88,9 @@ class Referee:
         self.judging = Judging(store)
         self.tally = Tally()
         self.chronicle = Chronicle()
+        self.guards = Guards(
+            store, members, holds=lambda slot: self.tally.of(slot).files, tell=tell
+        )
         self.lanes = {
             slot: Lane(slot, member.name, self._numbers)
             for slot, member in members.items()
@@ -113,6 +115,7 @@ class Referee:
         self._ids = count(await self._store.read(files.highest_id) + 1)
         self._door.doubted = await self._store.read(doubts.of)
         await self.judging.open()
+        await self.guards.open(self._now())
         self.task = asyncio.create_task(self._begin(), name="referee")
         return self
 
@@ -146,6 +149,11 @@ class Referee:
             doubted=self._door.doubted,
         )
 
+    @property
+    def _guarded(self) -> World:
+        """Return the world in which whatever is to be kept from others is kept."""
+        return replace(self.world, keeping=self.guards.keeping(self._now()))
+
     def slot(self, name: str) -> Slot:
         """Return the slot of a configured entry; KeyError for others."""
         return self._slots[name]
@@ -155,9 +163,7 @@ class Referee:
         slot = self._slots[name]
         match message:
             case wire.Changes():
-                self._news.append(
-                    Reported(slot, message.number, message.changes, message.at)
-                )
+                self._news.append(incoming.reported(slot, message))
             case wire.Outcomes():
                 results = self.lanes[slot].answers(message.outcomes)
                 self._news.append(Ended(slot, message.number, results))
@@ -199,12 +205,18 @@ class Referee:
         self._wake.set()
 
     async def approve(self, name: str) -> None:
-        """Accept a suspended entry's storage as it is; see Door.approve."""
-        await self._door.approve(self._slots[name], name, self.drop_copies)
+        """Take what an entry shows as meant: an odd storage, or changes held of it.
+
+        Raise Conflict if nothing waits for that; see Door.approve.
+        """
+        await self._decide(name, APPROVE, self._door.approve)
 
     async def restore(self, name: str) -> None:
-        """Fill a suspended entry's storage again; see Door.restore."""
-        await self._door.restore(self._slots[name], name, self.drop_copies)
+        """Undo what is lost on an entry: an empty storage, or changes held of it.
+
+        Raise Conflict if nothing waits for that; see Door.restore.
+        """
+        await self._decide(name, RESTORE, self._door.restore)
 
     async def decide(self, path: str, keep: str | None) -> None:
         """End a file's dispute by what a person chose: an entry's side, or (None) all.
@@ -236,6 +248,20 @@ class Referee:
                 batch.hand_over, former, slot, row, self.world
             )
             self._count(touched)
+        await self.guards.hand_over(former, slot)
+
+    async def _decide(
+        self, name: str, decision: str, at_the_door: Callable[..., Awaitable[None]]
+    ) -> None:
+        """Decide about the storage, about what is held, or about both at once."""
+        slot = self._slots[name]
+        held = self.guards.waiting(slot)
+        if not held or self._door.is_asked(slot):
+            await at_the_door(slot, name, self.drop_copies)
+        if held and self.guards.waiting(slot):
+            await self.guards.decide(slot, decision, self._now())
+            self._wake.set()
+            await self.guards.done(slot)
 
     def _recall(self, document: Any, _mark: str | None) -> None:
         """Go on under the rules that were in force: some work does not wait."""
@@ -285,6 +311,7 @@ class Referee:
     async def _turn(self) -> bool:
         """Do one step of everything there is to do; tell whether there was any."""
         busy = await self._take_news()
+        busy |= await self._guard()
         busy |= await self._find_work()
         busy |= await self._judge()
         busy |= await self._relieve()
@@ -295,35 +322,34 @@ class Referee:
 
     async def _sleep(self) -> None:
         try:
-            async with asyncio.timeout(TICK):
+            now = self._now()
+            pause = max(0.0, self.guards.due(now) - now)
+            async with asyncio.timeout(min(TICK, pause)):
                 await self._wake.wait()
         except TimeoutError:
             pass
 
     async def _take_news(self) -> bool:
-        news = self._first_news()
+        news = incoming.together(self._news)
         if not news:
             return await self._take_greeting()
-        touched = await self._store.run(batch.take, news, self.world, self._ids)
+        world, ordered = self.world, incoming.is_ordered(news[0])
+        rooms: Mapping[Slot, Room] = {}
+        if ordered:
+            world = replace(world, keeping=ORDERED)
+        else:
+            rooms = self.guards.rooms(world.now)
+        touched = await self._store.run(batch.take, news, world, self._ids, rooms)
         for one in news:
             self._news.popleft()
             self._acknowledge(one)
         self._count(touched)
-        self.chronicle.heard(news, self._now())
-        headlines.tell(touched, news, self.world, self._tell_all)
+        self.chronicle.heard(news, world.now)
+        if not ordered:
+            self.guards.passed(touched, world.now)
+        headlines.tell(touched, news, world, self._tell_all)
         self._dispatch(touched)
         return True
-
-    def _first_news(self) -> list[News]:
-        """Return what can go into the next transaction; it stays in the queue."""
-        news: list[News] = []
-        size = 0
-        for one in self._news:
-            if isinstance(one, tuple) or size >= MOST:
-                break
-            news.append(one)
-            size += len(one.changes if isinstance(one, Reported) else one.results)
-        return news
 
     def _acknowledge(self, one: News) -> None:
         if isinstance(one, Ended):
@@ -347,10 +373,12 @@ class Referee:
             self._rest(slot)
             if await self._door.greet(slot, message, self.tally.of(slot).files):
                 self.up |= 1 << slot
+                self.guards.scans(slot, meant=self._door.is_accepted(slot))
         elif isinstance(message, wire.Looked):
             await self._door.looked(slot)
         elif has(self.up, slot) and message.first:
             await self._door.walked(slot)
+            self.guards.scanned(slot, self._now())
             self.lanes[slot].ready = True
             self.reset_lanes()
         if isinstance(message, wire.Walked):
@@ -358,8 +386,9 @@ class Referee:
         self._news.popleft()
         return True
 
-    def _count(self, touched: Iterable[Touched]) -> None:
+    def _count(self, touched: Sequence[Touched]) -> None:
         self.tally.change((one.was, one.now) for one in touched)
+        self.guards.count(touched, self._now())
 
     def _dispatch(self, touched: Sequence[Touched]) -> None:
         world = self.world
@@ -390,8 +419,20 @@ class Referee:
                 busy = True
         return busy
 
+    async def _guard(self) -> bool:
+        """Let go, hold, or undo what was kept from other entries."""
+        if self.guards.is_idle:
+            return False
+        touched = await self.guards.step(self._guarded)
+        if touched is None:
+            return False
+        self._count(touched)
+        headlines.tell(touched, [], self.world, self._tell_all)
+        self._dispatch(touched)
+        return True
+
     async def _judge(self) -> bool:
-        touched = await self.judging.step(self.world)
+        touched = await self.judging.step(self._guarded)
         if touched is None:
             return False
         self._count(touched)
@@ -423,7 +464,7 @@ class Referee:
         if now < self._cleaned + SELDOM:
             return False
         await self._store.run(housekeeping.forget_tombstones, now)
-        touched = await self.judging.due(self.world)
+        touched = await self.judging.due(self._guarded)
         self._cleaned = now
         self._count(touched)
         self._dispatch(touched)

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from syncd.core import path as paths
-from syncd.core.file import File, Kind, Mask, Slot, mask
+from syncd.core.file import File, Kind, Mask, Slot
 from syncd.errors import NotFound
 from syncd.store.prepared import Prepared
 from syncd.store.schema import files
@@ -44,6 +44,7 @@ class Facts(Struct, frozen=True):
     deleted: bool
     conflict: bool
     """It was kept from a conflict, or is itself one that waits for a person."""
+    held: Mask = 0
 
 
 class Page(Struct, frozen=True):
@@ -58,16 +59,22 @@ def facts(file: File, behind: Mask, disputed: Mask = 0) -> Facts:
 
     ``disputed`` tells whose contents wait for a person.
     """
-    blocked = [s for s, c in file.copies.items() if c.trouble and c.trouble.blocked]
+    blocked = held = 0
+    for slot, copy in file.copies.items():
+        if copy.trouble and copy.trouble.blocked:
+            blocked |= 1 << slot
+        if copy.held:
+            held |= 1 << slot
     return Facts(
         kind=KINDS[file.kind],
         size=file.size,
         owners=file.owners,
         uptodate=file.uptodate,
         behind=behind,
-        blocked=mask(blocked) & behind,
+        blocked=blocked & behind,
         deleted=file.deleted,
         conflict=disputed != 0 or (file.conflict_of is not None and not file.deleted),
+        held=held,
     )
 
 
@@ -155,6 +162,33 @@ def due(db: Connection, now: float, limit: int) -> list[tuple[File, Facts]]:
     return [(_file(one), _facts(one)) for one in db.execute(query)]
 
 
+def held(
+    db: Connection, slot: Slot, after: int, limit: int
+) -> list[tuple[File, Facts]]:
+    """Return files of which a change on the entry is held, by row, after a row."""
+    query = (
+        _ROWS.where(
+            files.c.held != 0,
+            files.c.held.op("&")(1 << slot) != 0,
+            files.c.id > after,
+        )
+        .order_by(files.c.id)
+        .limit(limit)
+    )
+    return [(_file(one), _facts(one)) for one in db.execute(query)]
+
+
+def held_page(db: Connection, slot: Slot, offset: int, limit: int) -> list[File]:
+    """Return some of the files of which a change on the entry is held, by row."""
+    query = (
+        _RECORDS.where(files.c.held != 0, files.c.held.op("&")(1 << slot) != 0)
+        .order_by(files.c.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [_file(row) for row in db.execute(query)]
+
+
 def forgettable(db: Connection, before: float, limit: int) -> list[int]:
     """Return rows of tombstones that nobody has work with and that are older."""
     query = (
@@ -183,7 +217,7 @@ def page(
     """Return the files and links there are, in the order they became known.
 
     ``path`` keeps a path and what is below it, ``owner`` what those entries
-    own, ``where`` is "uptodate", "pending", "blocked" or "conflict". ``total``
+    own, ``where`` is "uptodate", "pending", "blocked", "conflict" or "held". ``total``
     spares counting when it is known.
     """
     kept = _kept(path, owner, where)
@@ -213,10 +247,11 @@ def count(db: Connection) -> list[tuple[Facts, int, int]]:
         files.c.blocked,
         files.c.deleted,
         files.c.conflict,
+        files.c.held,
     )
     query = select(*columns, func.count(), func.sum(files.c.size)).group_by(*columns)
     return [
-        (Facts(row[0], 0, *row[1:7]), row[7], int(row[8])) for row in db.execute(query)
+        (Facts(row[0], 0, *row[1:8]), row[8], int(row[9])) for row in db.execute(query)
     ]
 
 
@@ -240,6 +275,7 @@ _STATES: dict[str, ColumnElement[bool]] = {
     | (files.c.behind != 0),
     "blocked": files.c.blocked != 0,
     "conflict": files.c.conflict,
+    "held": files.c.held != 0,
 }
 
 _RECORDS = select(files.c.id, files.c.record)
@@ -254,6 +290,7 @@ _ROWS = select(
     files.c.blocked,
     files.c.deleted,
     files.c.conflict,
+    files.c.held,
 )
 
 
@@ -282,7 +319,7 @@ def _file(row: Row[*tuple[Any, ...]]) -> File:
 
 
 def _facts(row: Row[*tuple[Any, ...]]) -> Facts:
-    return Facts(*row[2:10])
+    return Facts(*row[2:11])
 
 
 def _row(file: File, counted: Facts) -> dict[str, object]:
@@ -295,6 +332,7 @@ def _row(file: File, counted: Facts) -> dict[str, object]:
         "blocked": counted.blocked,
         "deleted": counted.deleted,
         "conflict": counted.conflict,
+        "held": counted.held,
         "changed_at": file.changed_at,
         "judge_at": file.judge_at,
         "record": _encode(file),

@@ -39,6 +39,18 @@ entries = Table(
     Column("forget", Boolean, nullable=False),
 )
 
+holds = Table(
+    "holds",
+    metadata,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("alarm", Text, primary_key=True),
+    Column("since", Float, nullable=False),
+    Column("passed", Integer, nullable=False, server_default="0"),
+    Column("passed_since", Float),
+    Column("decision", Text),
+    Column("decided_at", Float),
+)
+
 files = Table(
     "files",
     metadata,
@@ -56,6 +68,7 @@ files = Table(
     Column("changed_at", Float, nullable=False),
     Column("judge_at", Float),
     Column("record", LargeBinary, nullable=False),
+    Column("held", BigInteger, nullable=False, server_default="0"),
     # The columns beside ``record`` repeat what is in it, to be searched by.
 )
 
@@ -75,4 +88,10 @@ Index(
     "files_judge_at",
     files.c.judge_at,
     sqlite_where=files.c.judge_at.is_not(None),
+)
+Index(
+    "files_held",
+    files.c.id,
+    sqlite_where=files.c.held != 0,
+    postgresql_where=files.c.held != 0,
 )

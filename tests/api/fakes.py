@@ -18,6 +18,9 @@ from syncd.api.rooms import (
     Explanation,
     FileState,
     FileView,
+    HeldChanges,
+    HeldFile,
+    HeldView,
     HistoryView,
     Located,
     PassedOver,
@@ -28,7 +31,7 @@ from syncd.api.rooms import (
     VersionView,
 )
 from syncd.core import path as paths
-from syncd.core.file import Kind, Stamp
+from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
 from syncd.errors import BadRequest, Conflict, NotFound, StorageChanged, Unavailable
 
@@ -179,6 +182,7 @@ class MemoryEntries:
         self.running = dict.fromkeys(self.views, True)
         self.changes: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, str]] = []
+        self.waiting: dict[str, list[HeldFile]] = {}
         self.slow: asyncio.Event | None = None
 
     def list(self) -> Sequence[EntryView]:
@@ -224,6 +228,14 @@ class MemoryEntries:
             "mem_info2": "707M",
             "started": 1406628957.37,
         }
+
+    async def held(self, name: str, *, offset: int, limit: int) -> HeldView | None:
+        self.get(name)
+        if name not in self.waiting:
+            return None
+        some = self.waiting[name]
+        changes = [HeldChanges(Alarm.DELETIONS, len(some), 1406628957.0)]
+        return HeldView("why", changes, len(some), some[offset : offset + limit])
 
     async def approve(self, name: str) -> None:
         self.get(name)

@@ -5,6 +5,7 @@ import pytest
 
 from syncd import wire
 from syncd.child.ledger import Ledger
+from syncd.core.change import Gone
 from syncd.core.settle import Settler
 from syncd.drivers.contract import Can, Event, Watched, What
 from syncd.drivers.memory import Memory
@@ -308,3 +309,14 @@ async def test_a_storage_that_cannot_be_watched_is_as_old_as_its_last_walk(ledge
     assert age is not None
     assert age < 30
     await rig.watch.poll(rig.walker)  # It returns: there is nobody to ask.
+
+
+async def test_news_say_how_much_more_is_about_to_be_looked_at(rig):
+    for path in "abc":
+        rig.driver.set(path, file(b"one"))
+    await until(lambda: len(rig.told()) == 3)
+    assert rig.watch.ahead([]) == 0
+
+    rig.watch.tell([Event(path, What.GONE) for path in "abc"])
+    assert rig.watch.ahead([]) == 3
+    assert rig.watch.ahead([Gone("a"), Gone("other")]) == 2

@@ -36,9 +36,9 @@ def test_all_is_well(daemon: Canned, run: Run):
 
     lines = ended.out.splitlines()
     assert lines[0].split() == [
-        *("entry", "state", "files", "size", "pending", "conflicts", "reason")
+        *("entry", "state", "files", "size", "pending", "conflicts", "held", "reason")
     ]
-    assert lines[2].split() == ["A", "active", "1,200", "3", "MiB", "0", "0"]
+    assert lines[2].split() == ["A", "active", "1,200", "3", "MiB", "0", "0", "0"]
     assert lines[-1].rstrip() == "1,200 files, everything is in step"
 
 
@@ -93,3 +93,13 @@ def test_json_is_the_daemons_own(daemon: Canned, run: Run):
     text = daemon.say("GET /status", {"entries": [], "files": 0, "later": [1]})
 
     assert run("status", "--json") == (0, text + "\n", "")
+
+
+def test_what_is_held_is_told_with_what_to_do_and_since_when():
+    held = entry("A", state="held", held=3000, held_since=0.0, reason="approve A")
+
+    lines = shown({"entries": [held], "files": 1})
+
+    assert "3,000" in lines[2].split()
+    assert "approve A (since 1970-01-01" in " ".join(lines)
+    assert lines[-1] == "1 file, 3,000 changes held until you decide"

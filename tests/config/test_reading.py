@@ -163,7 +163,14 @@ def test_a_file_that_cannot_be_read_is_a_clean_refusal(tmp_path):
 
 
 def test_every_kind_of_error_has_words_that_can_be_filled():
-    context = {"expected": "x", "gt": 0.0, "min_length": 1, "error": "y"}
+    context = {
+        "expected": "x",
+        "gt": 0.0,
+        "ge": 0.0,
+        "le": 1.0,
+        "min_length": 1,
+        "error": "y",
+    }
 
     assert all(words.format(**context) for words in WORDS.values())
 

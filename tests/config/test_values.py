@@ -5,6 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from syncd.config.values import Address, Config, Conflict, Entry, Keep, Limits
+from syncd.core.guard import Limit
+from syncd.core.guard import Limits as GuardLimits
 
 
 def entry(**settings: Any) -> Entry:
@@ -190,3 +192,30 @@ def test_secrets_are_hidden_however_deep():
         "d": "not s3cret",
     }
     assert told.options == options
+
+
+def test_guards_are_on_by_default():
+    assert entry().guard.limits() == GuardLimits()
+
+
+@pytest.mark.parametrize("said", [{"deletions": 0}, {"deletions_percent": 0}])
+def test_naught_switches_one_guard_off(said):
+    limits = entry(guard=said).guard.limits()
+
+    assert limits.deletions == Limit()
+    assert limits.overwrites == GuardLimits().overwrites
+
+
+def test_limits_are_settable_each_by_itself():
+    limits = entry(
+        guard={"deletions": 1, "overwrites_percent": 50, "rollbacks": 7}
+    ).guard.limits()
+
+    assert limits == GuardLimits(Limit(1, 0.25), Limit(100, 0.5), Limit(7))
+
+
+@pytest.mark.parametrize(
+    "said", [{"deletions": -1}, {"overwrites_percent": 101}, {"deletion": 3}]
+)
+def test_limits_that_make_no_sense_are_refused(said):
+    refusal(entry, guard=said)

@@ -11,7 +11,7 @@ A story is told in steps, and shown as ``newest content | up to date | work``:
 import re
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, Self
 
 from syncd.core import outcome, reconcile, work
 from syncd.core.change import (
@@ -88,7 +88,7 @@ class Story:
         self._clock = count(1)
         self.tell(steps)
 
-    def tell(self, steps: str) -> "Story":
+    def tell(self, steps: str) -> Self:
         for step in steps.split():
             match = _STEP.fullmatch(step)
             assert match, step
@@ -184,7 +184,7 @@ class Story:
         self.disk[slot] = thing
         return Done(order.id, thing.seen(order.path), digest=digest(thing))
 
-    def settle(self) -> "Story":
+    def settle(self) -> Self:
         """Carry out everything that is left to do."""
         for _ in range(50):
             able = [s for s in self.world.members if self.order(s) is not None]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core.settle import DEPARTED, SOON, Settler
+from syncd.core.settle import BULK, DEPARTED, LULL, PATIENCE, SOON, Settler
 
 OLD, NEW = (1, 1), (2, 2)
 
@@ -160,3 +160,53 @@ def test_a_file_only_touched_rests_for_the_quiet_time_first(events):
         else:
             settler.touch(path, now)
             last[path] = now
+
+
+def test_what_something_left_is_counted_until_it_is_looked_at():
+    settler = Settler()
+    for path in "abc":
+        settler.gone(path, 0.0)
+    settler.gone("a", 0.0)
+    settler.closed("b", 0.0)
+    settler.closed("d", 0.0)
+    assert settler.departed == 2
+
+    assert set(settler.due(DEPARTED, 9)) == {"a", "b", "c", "d"}
+    assert settler.departed == 0
+    settler.gone("a", 1.0)
+    assert settler.departed == 1
+
+
+def test_less_than_bulk_is_not_waited_for():
+    settler = Settler()
+    for number in range(BULK - 1):
+        settler.gone(str(number), number * 0.001)
+
+    assert settler.lull(0.01) == 0
+    assert len(looked(settler, DEPARTED + 0.01, None)) == BULK - 1
+
+
+def test_what_leaves_in_bulk_is_looked_at_when_that_pauses():
+    settler = Settler()
+    for number in range(BULK * 4):
+        settler.gone(str(number), number * 0.001)
+    settler.closed("other", 0.0)
+    last = (BULK * 4 - 1) * 0.001
+
+    assert looked(settler, last, NEW) == ["other"]
+    assert looked(settler, last + LULL - 0.001, None) == []
+    assert settler.wait(last + LULL - 0.001) == pytest.approx(0.001)
+    assert settler.has_departed("0")
+    assert len(looked(settler, last + LULL + 0.001, None)) == BULK * 4
+    assert not settler.has_departed("0")
+
+
+def test_what_leaves_without_end_is_looked_at_some_time():
+    settler, now = Settler(), 0.0
+    while not (ready := settler.due(now, 100)):
+        settler.gone(f"{now:.3f}", now)
+        now += 0.001
+
+    assert now == pytest.approx(PATIENCE, abs=0.002)
+    assert len(ready) > BULK
+    assert settler.departed

@@ -28,6 +28,8 @@ from syncd.core.change import (
     Why,
 )
 from syncd.core.file import File, Kind, Seen, Stamp, mask
+from syncd.core.guard import Keeping
+from syncd.core.holding import let_go, undone
 from syncd.core.rules import Rules, parse
 from syncd.core.world import Member, World
 from syncd.replication import batch
@@ -143,6 +145,8 @@ class Model:
         self.queues: dict[int, list[Order]] = {slot: [] for slot in self.members}
         self.copied = 0
         self.seconds = 1_000_000.0
+        self.kept = 0
+        """The entries of which all that may be a mishap is kept from the others."""
         for lane in self.lanes.values():
             lane.ready = True
 
@@ -151,7 +155,12 @@ class Model:
 
     @property
     def world(self) -> World:
-        return World(members=self.members, rules=self.rules, now=self.seconds)
+        return World(
+            members=self.members,
+            rules=self.rules,
+            now=self.seconds,
+            keeping=Keeping(self.kept, self.kept, self.kept),
+        )
 
     @property
     def up(self) -> int:
@@ -185,6 +194,22 @@ class Model:
         with self.engine.begin() as db:
             one = batch.decide(db, path, keep, self.world, "a person")
         self.offer([one.after])
+
+    def deal(self, slot: int, *, meant: bool) -> None:
+        """Let go, or undo, all that is kept of an entry; nothing more is kept."""
+        self.kept &= ~(1 << slot)
+        world, deal = self.world, let_go if meant else undone
+        row: int | None = 0
+        while row is not None:
+            with self.engine.begin() as db:
+                row, touched = batch.deal(
+                    db, slot, row, lambda file: deal(file, slot, world), world
+                )
+            self.offer([one.after for one in touched])
+
+    def held(self, slot: int) -> list[File]:
+        """Return the files of which something is kept of an entry."""
+        return [file for file in self.files() if file.copy(slot).held is not None]
 
     def offer(self, some: list[File]) -> None:
         for slot, lane in self.lanes.items():

@@ -13,6 +13,7 @@ from syncd.core import path as paths
 from syncd.core import work
 from syncd.core.change import Done, Failed, Found, Gone, Inspect, Put, SetAside, Why
 from syncd.core.file import Copy, File, Kind, Seen, Stamp
+from syncd.core.guard import Room
 from syncd.core.outcome import Issued, issued
 from syncd.core.world import Member, World
 from syncd.errors import Conflict, NotFound
@@ -226,6 +227,29 @@ def test_what_an_entry_holds_is_forgotten_page_by_page(
         file = writer.file(f"f{number}")
         assert (set(file.copies), file.deleted) == ({B}, False)
     assert writer.file("alone").deleted  # Unless it is told again.
+
+
+@pytest.mark.parametrize(
+    ("doubted", "changes", "kept"),
+    [
+        ({}, [found("x", 0), found("y", 0)], "xyz"),
+        ({A: 1}, [found("x", 0), found("y", 0)], ""),
+        ({}, [Gone("x"), Gone("y")], "xy"),
+        ({A: 1}, [Gone("x"), Gone("y")], ""),
+    ],
+)
+def test_what_a_power_cut_did_is_not_counted_as_changed(
+    writer: Writer, doubted, changes, kept
+):
+    writer.report(A, found("x"), found("y"), found("z"))
+    for path in "xyz":
+        writer.put(path, B)
+    writer.world = replace(writer.world, doubted=doubted)
+    news = [Reported(A, 2, [*changes, found("z", 9, 7)])]
+    rooms = {A: Room(deletions=1, overwrites=1)}
+    touched = batch.take(writer.db, news, writer.world, writer.ids, rooms)
+
+    assert "".join(one.after.path for one in touched if one.now.held) == kept
 
 
 @pytest.fixture

@@ -213,6 +213,18 @@ async def test_a_storage_in_trouble_is_not_let_in(house: House):
     assert house.referee.up == 0b001
 
 
+@pytest.mark.parametrize("word", ["approve", "restore"])
+async def test_of_a_storage_in_trouble_nothing_can_be_decided(house: House, word: str):
+    house.children["B"].hello(trouble="no such folder; bring it back")
+    await house.quiet()
+    with pytest.raises(Conflict, match="entry B: no such folder; bring it back"):
+        await getattr(house.referee, word)("B")
+
+    assert (await house.children["B"].come()).suspended is None
+    with pytest.raises(Conflict, match="entry B does not wait for a decision"):
+        await getattr(house.referee, word)("B")
+
+
 # The index and ledgers do not fit ---------------------------------------------
 
 

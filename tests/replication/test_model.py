@@ -1,5 +1,6 @@
 """The real transactions and lanes under every order of events: nothing is lost."""
 
+from collections import defaultdict
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -13,7 +14,7 @@ from hypothesis.stateful import (
 )
 
 from syncd.core import dispute
-from syncd.core.file import Doubt
+from syncd.core.file import Doubt, File, slots
 from tests.replication.model import NAMES, Model, is_conflict, trees
 
 EVERYWHERE = [{"match": {"path": "/"}, "sync": list(NAMES)}]
@@ -37,6 +38,8 @@ class Storm(RuleBasedStateMachine):
             entry.eager = eager
         self.written = 0
         self.alive: set[bytes] = set()
+        self.ended: defaultdict[bytes, set[int]] = defaultdict(set)
+        """By whom each content was replaced or deleted."""
         if starts:
             for entry in self.model.entries:
                 self.edit(entry.slot, "a", True)
@@ -106,8 +109,43 @@ class Storm(RuleBasedStateMachine):
                 self.alive.discard(self._entry(side.slot).known.get(path, b""))
         self.model.decide(path, slot)
 
-    @rule()
-    def peace(self) -> None:
+    @rule(slot=st.integers(0, 2))
+    def alarm(self, slot: int) -> None:
+        """A guard begins to keep what an entry deletes and overwrites."""
+        self.model.kept |= 1 << self._entry(slot).slot
+
+    @rule(slot=st.integers(0, 2), meant=st.booleans())
+    def decide(self, slot: int, meant: bool) -> None:
+        """A person says whether that was meant."""
+        entry = self._entry(slot)
+        if not meant:
+            for file in self.model.held(entry.slot):
+                self._is_undone(entry, file)
+        self.model.deal(entry.slot, meant=meant)
+
+    def _is_undone(self, entry: Any, file: File) -> None:
+        """What was made there goes, and what it took the place of is wanted again.
+
+        Unless somebody else has ended that, too.
+        """
+        stamp = file.copies[entry.slot].stamp
+        if stamp is not None and stamp == entry.stamp(file.path):
+            self._ends(entry, file.path)
+        for slot in slots(file.uptodate):
+            other = self.model.entries[slot]
+            if file.deleted or other.stamp(file.path) != file.copies[slot].stamp:
+                continue
+            content = other.disk[file.path].content
+            if self.ended[content] == {entry.slot}:
+                self.alive.add(content)
+
+    @rule(meant=st.booleans())
+    def peace(self, meant: bool = True) -> None:
+        for entry in self.model.entries:
+            if entry.online:
+                self.model.report(entry.slot)
+        for entry in self.model.entries:
+            self.decide(entry.slot, meant)
         self.model.settle()
         while disputed := [file for file in self.model.files() if file.disputed]:
             for file in disputed:
@@ -132,7 +170,9 @@ class Storm(RuleBasedStateMachine):
     def _ends(self, entry: Any, path: str) -> None:
         """A person replaces or deletes what lies there, knowingly."""
         if path in entry.disk:
-            self.alive.discard(entry.disk[path].content)
+            content = entry.disk[path].content
+            self.alive.discard(content)
+            self.ended[content].add(entry.slot)
 
     def _all_equal(self) -> None:
         first, *others = trees(self.model)

@@ -11,10 +11,11 @@ from structlog.testing import capture_logs
 from syncd import wire
 from syncd.core.change import Done, Failed, Found, Gone, Inspect, Put, Why
 from syncd.core.file import Kind, Seen, Stamp
+from syncd.core.guard import LATER
 from syncd.core.rules import parse
 from syncd.core.world import Member, OnUnmatch
 from syncd.errors import Conflict, NotFound, Unavailable
-from syncd.replication import judging, lane, referee
+from syncd.replication import incoming, judging, lane, referee
 from syncd.store import entries, files
 from tests.replication.house import INDEX, NOON, House, until
 
@@ -348,7 +349,7 @@ async def test_more_orders_than_one_message_takes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(referee, "PAGE", 4)
-    monkeypatch.setattr(referee, "MOST", 3)
+    monkeypatch.setattr(incoming, "MOST", 3)
     await house.start("A", "B")
     a = house.children["A"]
     a.tell([found(f"f{number}") for number in range(10)])
@@ -386,6 +387,9 @@ async def test_more_work_than_the_window_flows_to_its_end(
     assert len(house.children["C"].contents()) == 120
 
     a.delete(*list(a.disk))
+    await house.quiet()
+    await house.pass_time(LATER)
+    await house.referee.approve("A")
     await house.peace()
     assert [child.contents() for child in house.children.values()] == [{}] * 3
 

@@ -169,7 +169,7 @@ async def test_damage_met_at_work_is_told_to_whoever_asks_and_waits(tmp_path):
 
 
 async def test_a_record_that_makes_no_sense_is_damage(tmp_path):
-    row = (1, "a", bytes(16), 0, 0, 0, 0, 0, 0, 0, 0, 0.0, None, b"\xff")
+    row = (1, "a", bytes(16), 0, 0, 0, 0, 0, 0, 0, 0, 0.0, None, b"\xff", 0)
     async with Store(tmp_path / "index.db") as store:
         await store.run(
             lambda db: db.exec_driver_sql(

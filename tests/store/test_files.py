@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from sqlalchemy import Connection, text
 
 from syncd.core import path as paths
-from syncd.core.file import Base, Copy, Doubt, File, Kind, Stamp, Trouble
+from syncd.core.file import Alarm, Base, Copy, Doubt, File, Kind, Stamp, Trouble
+from syncd.core.guard import withheld
 from syncd.errors import NotFound
 from syncd.store import files
 from syncd.store.database import Store
@@ -308,3 +311,49 @@ async def test_counting_puts_together_what_is_alike(store: Store):
         (replace(plain, kind=KINDS[Kind.LINK]), 1, 1),
         (plain, 3, 30),
     ]
+
+
+HELD_BACK = withheld(Copy(version={0: 1}), Alarm.DELETIONS, 100.0, "why")
+
+
+async def keep_held(store: Store, *slots: int) -> None:
+    """Keep three files; of those of each slot a deletion is held."""
+    for row in (1, 2, 3):
+        copies = dict.fromkeys(slots, HELD_BACK if row != 2 else HELD)
+        file = replace(FILE, id=row, path=f"f{row}", copies=copies)
+        await store.run(files.add, [(file, files.facts(file, 0))])
+
+
+async def test_what_is_held_is_found_by_entry(store: Store):
+    await keep_held(store, 0, 5)
+
+    found = await store.read(files.held, 5, 0, 9)
+    assert [(file.id, known.held) for file, known in found] == [
+        (1, 0b100001),
+        (3, 0b100001),
+    ]
+    assert [file.id for file, _ in await store.read(files.held, 5, 1, 9)] == [3]
+    assert [file.id for file, _ in await store.read(files.held, 0, 0, 1)] == [1]
+    assert await store.read(files.held, 1, 0, 9) == []
+    assert [file.id for file in await store.read(files.held_page, 5, 1, 9)] == [3]
+    page = await store.read(files.page, offset=0, limit=9, where="held")
+    assert [file.id for file in page.files] == [1, 3]
+
+
+async def test_what_is_held_is_found_without_looking_at_everything(store: Store):
+    def plan(db: Connection) -> str:
+        query = text(
+            "EXPLAIN QUERY PLAN SELECT record FROM files"
+            " WHERE held != 0 AND held & 1 != 0 AND id > 5 ORDER BY id LIMIT 9"
+        )
+        return " ".join(str(row) for row in db.execute(query))
+
+    assert "files_held" in await store.read(plan)
+
+
+def test_records_of_before_there_were_guards_are_read():
+    plain = replace(FILE, older=())
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(plain))
+    short = fields[: File.__struct_fields__.index("older")]
+
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(short), type=File) == plain

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from syncd import clock
 from syncd.api.handler import Handler, Route
-from syncd.api.operation import on
-from syncd.api.rooms import EntryDetails, EntryView, StateView
+from syncd.api.operation import LIMIT, OFFSET, on
+from syncd.api.rooms import EntryDetails, EntryView, HeldView, StateView
 
 NAMED = [HTTPStatus.NOT_FOUND]
 ORDERED = [
@@ -26,12 +26,14 @@ class EntryList(Struct, frozen=True):
     entries: list[EntryView]
 
 
-class EntryStatus(Struct, frozen=True):
-    """Whether an entry runs."""
+class EntryStatus(Struct, frozen=True, omit_defaults=True):
+    """Whether an entry runs, and what of it waits for a person."""
 
     name: str
     status: Literal["active", "stopped"]
     time: float
+    held: HeldView | None = None
+    """Changes not passed on, since too many came at once; not there if none are."""
 
 
 class EntryStats(Struct, frozen=True):
@@ -106,11 +108,17 @@ class Stats(Handler):
 class OneStatus(Handler):
     """Whether one entry runs."""
 
-    @on("GET", errors=NAMED)
+    @on("GET", query=(OFFSET, LIMIT), errors=NAMED)
     async def status(self, name: str) -> EntryStatus:
-        """Return the status of a given entry."""
-        status: Any = self.desk.rooms.entries.status(name)
-        return EntryStatus(name, status, clock.timestamp())
+        """Return the status of a given entry.
+
+        Where changes are held, some of their files are listed: ``limit`` of them,
+        from ``offset`` on.
+        """
+        entries = self.desk.rooms.entries
+        status: Any = entries.status(name)
+        held = await entries.held(name, **self.given)
+        return EntryStatus(name, status, clock.timestamp(), held)
 
 
 class _Order(Handler):
@@ -152,17 +160,17 @@ class Approve(_Order):
     @on("PUT", errors=ORDERED)
     @on("POST", errors=ORDERED)
     async def approve(self, name: str) -> EntryDone:
-        """Take what a suspended or held entry shows now as meant."""
+        """Take what a suspended or held entry shows now as meant, and pass it on."""
         return await self._done(name, self.desk.rooms.entries.approve(name))
 
 
 class Restore(_Order):
-    """Undoing what was deleted on one held entry."""
+    """Undoing what was done to one suspended or held entry."""
 
     @on("PUT", errors=ORDERED)
     @on("POST", errors=ORDERED)
     async def restore(self, name: str) -> EntryDone:
-        """Undo the deletions that are held for an entry."""
+        """Give a suspended or held entry again what the others hold."""
         return await self._done(name, self.desk.rooms.entries.restore(name))
 
 

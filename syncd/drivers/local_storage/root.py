@@ -166,5 +166,5 @@ class Root:
     def _untrusted(self, what: str) -> StorageUntrusted:
         return StorageUntrusted(
             f"{self.path} {what}; nothing is done there. Bring the folder back "
-            "(is it mounted?), or approve the entry if it is right as it is now"
+            "(is it mounted?), or make the one that is to take its place and approve it"
         )

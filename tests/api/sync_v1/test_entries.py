@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from syncd.api.rooms import InFlight
+from syncd.api.rooms import HeldFile, InFlight
+from syncd.core.file import Alarm
 
 ODD = "Žofie ☂"
 ORDERS = [
@@ -65,6 +66,37 @@ async def test_status_follows_stop_and_start(http):
         seen = (await http.get("/entries/A/status")).json()
         assert seen.keys() == {"name", "status", "time"}
         assert (seen["name"], seen["status"]) == ("A", status)
+
+
+async def test_status_tells_what_is_held_page_by_page(http, house):
+    house.entries.waiting["A"] = [
+        HeldFile(
+            fid=f"fid {number}",
+            filename=f"f{number}",
+            change=Alarm.DELETIONS,
+            since=1406628957.0,
+            size=3,
+        )
+        for number in range(5)
+    ]
+
+    body = (await http.get("/entries/A/status?offset=3&limit=1")).json()
+
+    assert body["held"] == {
+        "reason": "why",
+        "changes": [{"changes": "deletions", "files": 5, "since": 1406628957.0}],
+        "total": 5,
+        "files": [
+            {
+                "fid": "fid 3",
+                "filename": "f3",
+                "change": "deletions",
+                "since": 1406628957.0,
+                "size": 3,
+            }
+        ],
+    }
+    assert (await http.get("/entries/A/status?limit=-1")).status_code == 400
 
 
 @pytest.mark.parametrize(
