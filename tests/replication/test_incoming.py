@@ -1,5 +1,7 @@
 """What goes into one transaction, of what entries have said."""
 
+from typing import Any
+
 import pytest
 
 from syncd import wire
@@ -16,9 +18,16 @@ def told(number: int, *, ordered: bool = False) -> Reported:
 
 
 def test_what_is_told_comes_as_it_was_said():
-    changes = wire.Changes(3, [Gone("a")], ahead=4, more=True, ordered=True)
+    said: dict[str, Any] = {
+        "changes": [Gone("a")],
+        "at": 5.0,
+        "ahead": 4,
+        "more": True,
+        "ordered": True,
+    }
 
-    assert incoming.reported(1, changes) == Reported(1, 3, [Gone("a")], 4, True, True)
+    changes = wire.Changes(number=3, **said)
+    assert incoming.reported(1, changes) == Reported(slot=1, number=3, **said)
 
 
 @pytest.mark.parametrize(
