@@ -204,6 +204,16 @@ def test_when_all_is_told_nothing_is_awaited():
     assert one.due(NOON, 1000) == NOON + LATER
 
 
+def test_what_was_passed_on_of_late_is_told():
+    one = Guard(Limits())
+    for row in range(3):
+        one.note_passed(DELETIONS, row, NOON + row)
+
+    assert one.passed(DELETIONS, NOON + 5) == (3, NOON)
+    assert one.passed(DELETIONS, NOON + WINDOW + 1) == (1, NOON + 2)
+    assert one.passed(OVERWRITES, NOON + 5)[0] == 0
+
+
 def test_a_clock_that_was_set_back_makes_nobody_wait():
     one = kept(Guard(Limits()), DELETIONS, 60, NOON + 7200)
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from syncd.core import dispute, holding
 from syncd.core.change import Found, Gone
 from syncd.core.file import Alarm, Doubt, Kind, Seen, Slot
-from syncd.core.guard import Keeping
+from syncd.core.guard import ORDERED, Keeping
 from syncd.core.reconcile import dropped, found, gone
 from syncd.core.world import Member, OnDelete, World
 from tests.core.story import NAMES, NOW, SLOTS, TO_ALL, A, B, C, Story, a_world
@@ -90,6 +90,27 @@ def test_what_is_kept_of_an_entry(before, steps, held, shown):
     told.tell(steps)
 
     assert (told.held(), told.shown()) == (held, shown)
+
+
+@pytest.mark.parametrize(
+    ("keeping", "shown"),
+    [(Keeping(), "one | BC | A inspect"), (ORDERED, "two | A | B put, C put")],
+)
+def test_what_a_person_ordered_is_known_to_be_no_touch(keeping: Keeping, shown: str):
+    """Though it is as long as what lay there, and nobody has read it yet."""
+    told = story("A:one B! C!", eager=False)
+    told.world = replace(told.world, keeping=keeping)
+    told.tell("A:two")
+
+    assert told.shown() == shown
+
+
+def test_what_was_ordered_of_one_entry_says_nothing_of_another():
+    told = story("A:one B! C! B:two", eager=False)
+    told.world = replace(told.world, keeping=ORDERED)
+    told.tell("A:six")
+
+    assert told.file.copies[B].doubt is Doubt.COMPARING
 
 
 def test_a_deletion_gives_no_work_to_anybody():
