@@ -8,6 +8,7 @@ from tests.acceptance.asking import wait_for
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.trees import content
 from tests.faults.disks import Disk, FailingDisk, failing_disk, frozen, small_disk
+from tests.faults.storm import KEEPS_ALL, Storm
 
 MIB = 1 << 20
 KEEPS_NOTHING = {"B": {"keep": False}}
@@ -227,3 +228,22 @@ def test_what_nobody_can_read_waits_and_says_so(failing):
     wait_for(lambda: "reason" in copy_on(daemon, "bad", "B"))
     assert "Input/output error" in str(copy_on(daemon, "bad", "B")["reason"])
     assert daemon.read("B", "bad") is None
+
+
+def test_a_root_that_vanishes_and_returns_in_a_storm():
+    """An unmounted disk, five times, with work on both sides: nothing is lost."""
+    settings = {"A": KEEPS_ALL, "B": KEEPS_ALL}
+    with Daemon("A", "B", settings=settings) as daemon:
+        daemon.tolerated += ["suspended", "vanished", "missing", "not there"]
+        with Storm(daemon, 1, entries=["A"]) as storm:
+            for number in range(5):
+                done = storm.done
+                away = daemon.folder("B").rename(daemon.home / "away")
+                wait_for(lambda: daemon.entry_state("B") == "suspended")
+                (away / f"made on the disk {number}").write_bytes(b"%d" % number)
+                wait_for(lambda done=done: storm.done > done + 50)
+                away.rename(daemon.folder("B"))
+                wait_for(lambda: daemon.entry_state("B") == "active", within=60)
+        daemon.converged(within=60)
+        assert not storm.lost()
+        assert len(list(daemon.folder("A").glob("made on*"))) == 5
