@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -27,6 +28,10 @@ NO_DESCRIPTORS = "no descriptors"
 T = TypeVar("T")
 
 _CREDENTIALS = struct.Struct("3i")
+
+
+class _Ending(Exception):
+    """The loop does nothing any more for who serves a caller."""
 
 
 class Server:
@@ -96,7 +101,7 @@ class Server:
         try:
             while body := received(frames, lambda: caller.recv(1 << 16)):
                 self._answer(caller, body)
-        except (OSError, BadRequest, msgspec.DecodeError, asyncio.CancelledError):
+        except (OSError, BadRequest, msgspec.DecodeError, _Ending):
             pass  # It went away, does not speak our language, or we end.
         finally:
             with self._lock:
@@ -155,7 +160,15 @@ class Server:
         return (NotFound if seen is None else StorageChanged).__name__
 
     def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        try:
+            waiting = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError as error:
+            work.close()
+            raise _Ending("the loop is closed") from error
+        try:
+            return waiting.result()
+        except CancelledError as error:
+            raise _Ending("the loop is ending") from error
 
     def _changed(self, path: str) -> None:
         self._loop.call_soon_threadsafe(self._touched, path)
