@@ -82,6 +82,8 @@ class Notice:
         """What changed since then is read and said in any case; 0: see wire.Welcome."""
         self.touched: Callable[[str], None] = lambda _: None
         """Told of files that changed while they were looked at."""
+        self.unseen: Callable[[str], None] = lambda _: None
+        """Told of paths that could not be looked at: nothing was said of them."""
 
     def insist(self, paths: Iterable[str]) -> None:
         """Say what lies at the paths when next looked at, even if it is no news."""
@@ -125,7 +127,7 @@ class Notice:
         for path, seen in looked.items():
             if isinstance(seen, StorageError):
                 self._log.warning("cannot look", path=readable(path), reason=str(seen))
-                at_rest(path, None)
+                self.unseen(path)
             elif self._busy.is_spoiled(path) or not at_rest(path, seen):
                 continue
             else:

@@ -53,6 +53,7 @@ class Shift:
         news.ahead = self.watch.ahead
         self.notice = Notice(driver, picture, news, self.watch.busy, log)
         self.notice.touched = self.watch.touched
+        self.notice.unseen = self.watch.unseen
         self._walker = Walker(
             driver,
             ledger,

@@ -11,8 +11,9 @@ from syncd.core.change import Change, Gone
 from syncd.core.file import Kind, Seen
 from syncd.core.path import parent
 from syncd.core.polling import rest
-from syncd.core.settle import DEPARTED, Settler
+from syncd.core.settle import AGAIN, DEPARTED, Settler
 from syncd.drivers.contract import Can, Event, Watched, Watching, What
+from syncd.errors import StorageError
 from syncd.wire import Looked, Walked
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Watch:
         )
         self.is_written_to = self._watching.is_written_to if self._watching else None
         """Tells whether a file is open for writing; None where nobody can tell."""
+        self._loop = asyncio.get_running_loop()
         self._settler = Settler()
         self._trees: dict[str, None] = {}
         self._some_gone = False
@@ -102,6 +104,11 @@ class Watch:
     def touched(self, path: str) -> None:
         """Take in that something may be going on at the path."""
         self.tell([Event(path, What.TOUCHED)])
+
+    def unseen(self, path: str) -> None:
+        """Take in that the path could not be looked at: that is tried again later."""
+        self._settler.failed(path, clock.monotonic())
+        self._something.set()
 
     def check(self, paths: Iterable[str], *, last: bool = False) -> None:
         """Have it said of the paths soon if nothing lies there, even if it is known.
@@ -170,6 +177,8 @@ class Watch:
             for path, seen in zip(trees, looked, strict=True):
                 if isinstance(seen, Seen) and seen.kind is Kind.DIRECTORY:
                     await walker.walk(path)
+                elif isinstance(seen, StorageError):
+                    self._loop.call_later(AGAIN, self._changed_trees, [path])
             gone = {path for path, seen in zip(trees, looked, strict=True) if not seen}
             await walker.say_gone(gone.union(left))
 
@@ -254,8 +263,7 @@ class Watch:
         if What.GONE in event.what:
             self._some_gone = True
             # Where it went, if anywhere below the root, is told in a moment.
-            loop = asyncio.get_running_loop()
-            loop.call_later(DEPARTED, self._some_tree.set)
+            self._loop.call_later(DEPARTED, self._some_tree.set)
         else:
             self._some_tree.set()
 

@@ -32,6 +32,10 @@ BULK = 10
 LULL, PATIENCE = 0.05, 0.25
 """Seconds after which much pauses, and for which that is waited for at most."""
 
+AGAIN, LONGEST = 1.0, 60.0
+"""Seconds until a path that could not be looked at is tried again: doubled each time,
+from first to longest."""
+
 
 class _Path(Struct):
     due: float
@@ -41,6 +45,7 @@ class _Path(Struct):
     sure: bool = False
     """Whether a close or a deletion said that it came to rest."""
     pause: float = SOON
+    again: float = AGAIN
     evidence: Evidence | None = None
     departed: bool = False
     """Whether something left it, and nobody has looked since."""
@@ -126,6 +131,15 @@ class Settler:
             del self._paths[path]
             return True
         return self._wait(path, known, now, evidence, written_to)
+
+    def failed(self, path: str, now: float) -> None:
+        """Note that the path could not be looked at; it is due again later."""
+        known = self._paths.get(path)
+        if known is not None and known.due >= 0:
+            return  # Something happened since, so it is looked at anyway.
+        pause = known.again if known is not None else AGAIN
+        again = min(pause * 2, LONGEST)
+        self._enter(path, _Path(due=now + pause, since=now, sure=True, again=again))
 
     def wait(self, now: float) -> float | None:
         """Return how long to sleep until a path is due; None if none is."""

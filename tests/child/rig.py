@@ -63,6 +63,7 @@ class Rig:
         self.watch = Watch(driver, self.picture, self)  # type: ignore[arg-type]
         self.notice = Notice(driver, self.picture, self.news, self.watch.busy, self.log)
         self.notice.touched = self.watch.touched
+        self.notice.unseen = self.watch.unseen
         self.walker = Walker(
             driver,
             ledger,

@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core.settle import BULK, DEPARTED, LULL, PATIENCE, SOON, Settler
+from syncd.core.settle import (
+    AGAIN,
+    BULK,
+    DEPARTED,
+    LONGEST,
+    LULL,
+    PATIENCE,
+    SOON,
+    Settler,
+)
 
 OLD, NEW = (1, 1), (2, 2)
 
@@ -210,3 +219,41 @@ def test_what_leaves_without_end_is_looked_at_some_time():
     assert now == pytest.approx(PATIENCE, abs=0.002)
     assert len(ready) > BULK
     assert settler.departed
+
+
+def test_what_could_not_be_looked_at_is_tried_again_ever_later():
+    settler = Settler()
+    settler.closed("a", 0.0)
+    now, pauses = 0.0, []
+
+    for _ in range(9):
+        assert settler.due(now, 100) == ["a"]
+        settler.failed("a", now)
+        pause = settler.wait(now)
+        assert pause is not None
+        pauses.append(pause)
+        now += pause
+
+    assert pauses[0] == AGAIN
+    assert pauses == [min(AGAIN * 2**n, LONGEST) for n in range(9)]
+    assert looked(settler, now, NEW) == ["a"]
+    assert settler.wait(now) is None
+
+
+def test_what_happened_since_a_failed_look_does_not_wait_for_the_next_try():
+    settler = Settler()
+    settler.closed("a", 0.0)
+    assert settler.due(0.0, 100) == ["a"]
+    settler.closed("a", 0.1)
+
+    settler.failed("a", 0.1)
+
+    assert looked(settler, 0.1, NEW) == ["a"]
+
+
+def test_a_path_nobody_waited_for_is_due_once_it_could_not_be_looked_at():
+    settler = Settler()
+    settler.failed("a", 5.0)
+
+    assert settler.due(5.0, 100) == []
+    assert looked(settler, 5.0 + AGAIN, None) == ["a"]
