@@ -94,6 +94,10 @@ class Held(Struct, frozen=True, array_like=True, gc=False):
     """Id of the change."""
 
 
+LONGEST_PAUSE = 600.0
+"""Seconds that a failed order waits, at most, before it is tried again."""
+
+
 class Trouble(Struct, frozen=True, array_like=True, gc=False):
     """Why the last order for a copy failed, and when it is tried again."""
 
@@ -103,6 +107,14 @@ class Trouble(Struct, frozen=True, array_like=True, gc=False):
     """Seconds since 1970."""
     blocked: bool = False
     """The storage itself refused; otherwise something changed under the order."""
+
+    def waits(self, now: float) -> bool:
+        """Tell whether it is too early to try again.
+
+        What would have to wait longer than anything does was noted before the clock
+        was set back, and does not wait.
+        """
+        return now < self.retry_at <= now + LONGEST_PAUSE
 
 
 class Base(Struct, frozen=True, array_like=True, gc=False):

@@ -16,14 +16,21 @@ from syncd.core.change import (
     Why,
 )
 from syncd.core.comparison import compare, judged, learned, with_copy
-from syncd.core.file import ABSENT, Copy, Doubt, File, Slot, Trouble
+from syncd.core.file import (
+    ABSENT,
+    LONGEST_PAUSE,
+    Copy,
+    Doubt,
+    File,
+    Slot,
+    Trouble,
+)
 from syncd.core.reconcile import found, left_behind
 from syncd.core.version import Version
 from syncd.core.world import World
 
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 600.0
-"""Seconds before a failed order is tried again: doubled from first to longest."""
+"""Seconds before a failed order is tried again: doubled, up to LONGEST_PAUSE."""
 
 
 class Issued(Struct, frozen=True):

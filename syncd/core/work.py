@@ -88,7 +88,7 @@ def order(file: File, slot: Slot, number: int, world: World, up: Mask) -> Order 
     content. A task waits while its last failure is too recent.
     """
     copy = file.copy(slot)
-    if copy.trouble is not None and copy.trouble.retry_at > world.now:
+    if copy.trouble is not None and copy.trouble.waits(world.now):
         return None
     todo = task(file, slot, world)
     if todo is Task.PUT:

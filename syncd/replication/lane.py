@@ -134,7 +134,7 @@ class Lane:
         if file.id in self._files:
             return None  # Its answer will bring the file here again.
         trouble = file.copy(self.slot).trouble
-        if trouble is not None and trouble.retry_at > world.now:
+        if trouble is not None and trouble.waits(world.now):
             self._postpone(file.id, trouble.retry_at)
             return None
         order = work.order(file, self.slot, next(self._numbers), world, up)

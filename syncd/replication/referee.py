@@ -315,10 +315,18 @@ class Referee:
         busy |= await self._find_work()
         busy |= await self._judge()
         busy |= await self._relieve()
-        if self._now() >= self._due:
-            self._due = self._now() + TICK
+        now = self._now()
+        if now < self._due - TICK:
+            self._set_back(now)
+        if now >= self._due:
+            self._due = now + TICK
             busy |= await self._tick()
         return busy
+
+    def _set_back(self, now: float) -> None:
+        """Find anew what to do and when: the clock was set back since the last tick."""
+        self._due, self._cleaned = now, min(self._cleaned, now)
+        self.reset_lanes()
 
     async def _sleep(self) -> None:
         try:

@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from syncd.core.file import (
     ABSENT,
+    LONGEST_PAUSE,
     MAX_SLOTS,
     Copy,
     Doubt,
     File,
     Stamp,
+    Trouble,
     has,
     mask,
     slots,
@@ -90,3 +92,16 @@ def test_who_let_it_go_and_who_disputes_it():
     file = File(id=1, path="x", version=NEW, copies=copies)
 
     assert (file.let_go, file.disputed, file.holders) == (0b100, 0b101000, 0b1)
+
+
+@pytest.mark.parametrize(
+    ("now", "waits"),
+    [
+        (1000.0, False),
+        (999.9, True),
+        (1000.0 - LONGEST_PAUSE, True),
+        (999.0 - LONGEST_PAUSE, False),  # The clock was set back since.
+    ],
+)
+def test_trouble_waits_for_its_time_but_not_for_a_clock_that_was_set_back(now, waits):
+    assert Trouble("no room", attempts=1, retry_at=1000.0).waits(now) is waits

@@ -5,8 +5,17 @@ from msgspec.structs import replace
 
 from syncd.core import comparison, outcome, reconcile, work
 from syncd.core.change import Amend, Done, Failed, Found, Gone, Inspect, Put, Why
-from syncd.core.file import ABSENT, Copy, Doubt, File, Kind, Seen, Stamp
-from syncd.core.outcome import FIRST_PAUSE, LONGEST_PAUSE
+from syncd.core.file import (
+    ABSENT,
+    LONGEST_PAUSE,
+    Copy,
+    Doubt,
+    File,
+    Kind,
+    Seen,
+    Stamp,
+)
+from syncd.core.outcome import FIRST_PAUSE
 from syncd.core.work import Task
 from syncd.core.world import Member, OnDelete, OnUnmatch
 from tests.core.story import NOW, TO_ALL, A, B, C, Story, Thing, a_world, digest

@@ -5,12 +5,10 @@ from typing import Any
 from tests.acceptance.daemon import Daemon
 
 _SITE = '''
-import os, sys
 from datetime import timedelta
 from pathlib import Path
 
-wrong = Path(os.environ["SYNCD_TEST_CLOCK"])
-sys.path.insert(0, os.environ["PYTHONPATH"].partition(":")[0])
+wrong = Path(__file__).parent.parent / "clock"
 from syncd import clock
 
 def seconds():
@@ -37,7 +35,7 @@ class JumpingDaemon(Daemon):
         """Return the environment it runs in."""
         known = super().environment()
         path = f"{known['PYTHONPATH']}:{self.home / 'site'}"
-        return {**known, "PYTHONPATH": path, "SYNCD_TEST_CLOCK": str(self._wrong)}
+        return {**known, "PYTHONPATH": path}
 
     def jump(self, seconds: float) -> None:
         """Have its clock be wrong by so many seconds from now on."""

@@ -33,7 +33,7 @@ class Storm:
         self._daemon = daemon
         self._entries = entries or daemon.entries
         self._random = random.Random(seed)
-        self._names = [f"{n % 4}/{n}" if n % 3 else f"{n}" for n in range(names)]
+        self._names = [f"folder {n % 4}/{n}" if n % 3 else f"{n}" for n in range(names)]
         self._end = threading.Event()
         self._trouble: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="storm")

@@ -153,12 +153,12 @@ class Simulation:
         self._boot()
 
     def use(self, rules: Sequence[Any]) -> None:
-        """Write new rules into their file, and put them in force."""
-        self.rules = list(rules)
+        """Write new rules into their file, and put them in force, if that can be."""
+        before, self.rules = self.rules, list(rules)
         try:
             self._use()
         except Unavailable:
-            return
+            self.rules = before
 
     def lose_index(self) -> None:
         """Stop the daemon, take the index away, and start it anew."""
@@ -259,7 +259,7 @@ class Simulation:
     def settle(self) -> None:
         """Let everything happen that is to happen; nobody does anything meanwhile."""
         self.store.down, self.store.fuse = False, None
-        for _ in range(200):
+        for _ in range(30):
             if not self._settle_a_little():
                 return
         raise AssertionError("it never comes to rest")
@@ -271,20 +271,21 @@ class Simulation:
         disks = [dict(storage.disk) for storage in self.storages.values()]
         for name in self.names:
             self.start(name)
+            self._child(name).deaf = False
+            if not self._child(name).working:
+                self._child(name).greet()  # As it does when nobody answers.
         assert self.exchange(), "there is no end of talking"
         for name in self.names:
             self.accept(name)
-            child = self.children[name]
-            assert child is not None
-            child.commit()
-            child.walk()
+            self._child(name).commit()
+            self._child(name).walk()
         assert self.exchange(), "there is no end of talking"
         self.now += 700.0
         assert self.exchange(), "there is no end of talking"
         after = [dict(storage.disk) for storage in self.storages.values()]
         return disks != after or before != self.store.image()
 
-    def exchange(self, most: int = 10_000) -> bool:
+    def exchange(self, most: int = 500) -> bool:
         """Deliver, carry out and take turns; tell whether that came to an end."""
         for _ in range(most):
             busy = self.turn()
@@ -299,6 +300,11 @@ class Simulation:
             if not busy:
                 return True
         return False
+
+    def _child(self, name: str) -> Child:
+        child = self.children[name]
+        assert child is not None
+        return child
 
     def _make_index(self) -> None:
         self.index = f"index {next(self.indices)}"

@@ -459,6 +459,22 @@ async def test_what_fails_is_tried_again_after_growing_pauses(house: House):
     assert house.referee.tally.of(1).blocked == 0
 
 
+async def test_what_fails_does_not_wait_for_a_clock_that_was_set_back(house: House):
+    await house.start()
+    b = house.children["B"]
+    b.trouble = (Why.BLOCKED, "no room")
+    house.children["A"].write("x", "one")
+    await house.peace()
+    assert house.referee.tally.of(1).blocked == 1
+
+    b.trouble = None
+    await house.pass_time(-1e8)
+    await house.peace()
+
+    assert b.contents() == {"x": "one"}
+    assert house.referee.tally.of(1).blocked == 0
+
+
 async def test_what_fails_is_not_tried_twice_at_once(house: House):
     await house.start("A", "B")
     b = house.children["B"]
