@@ -64,14 +64,17 @@ def found(
     file = compare(with_copy(file, slot, _candidate(file, slot, change)), world, change)
     if copy.doubt is Doubt.LET_GO:
         file = judged(file, world)
-    return _moved_from(old, file, slot) if old is not None and moved else file
+    return _moved_from(old, file, slot, world) if old is not None and moved else file
 
 
-def _moved_from(old: File, file: File, slot: Slot) -> File:
+def _moved_from(old: File, file: File, slot: Slot, world: World) -> File:
     """Return the file with what its having lain elsewhere before tells."""
     if not file.holds_newest(slot):
         return file
-    file = _hinted(file, slot, old)
+    # Where the old path is to stay with the others, they must not rename it.
+    propagates = world.members[slot].on_delete is OnDelete.PROPAGATE
+    if propagates and has(old.owners, slot):
+        file = _hinted(file, slot, old)
     if file.origin == 1 << slot:  # Otherwise others had it here already.
         file = replace(file, moved_from=old.path)
     return file
@@ -258,13 +261,15 @@ def _is_moved(old: File, slot: Slot, seen: Seen) -> bool:
 def _hinted(file: File, slot: Slot, old: File) -> File:
     """Let entries that hold the content at the old path rename it, too.
 
-    A move that they have not even begun is passed on.
+    Only those from where it is to go, now that it is gone from the entry: nobody
+    hears of what a rename took away. A move that they have not even begun is
+    passed on.
     """
     for other, copy in old.copies.items():
         if other == slot or file.copy(other).present:
             continue
         hint = copy.hint
-        if copy.stamp is not None and old.holds_newest(other):
+        if copy.stamp is not None and has(old.uptodate, other):
             hint = (old.path, copy.stamp)
         if hint is not None:
             file = with_copy(file, other, replace(file.copy(other), hint=hint))

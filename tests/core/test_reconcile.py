@@ -317,6 +317,36 @@ def test_who_let_it_go_has_nothing_to_rename():
     assert new.copy(C).hint is not None
 
 
+@pytest.mark.parametrize("policy", [OnDelete.RESTORE, OnDelete.IGNORE])
+def test_where_the_old_path_stays_with_the_others_nobody_renames(policy):
+    story = Story(a_world(TO_ALL, A=Member("A", on_delete=policy)), "A:one B! C!")
+    new, old = moved(story, reconcile.blank("y"))
+
+    assert not old.deleted
+    assert new.copy(B).hint is new.copy(C).hint is None
+
+
+def test_a_copy_that_no_rule_wants_any_more_is_not_taken_for_another_path():
+    story = Story(WORLD, "A:one B! C!")
+    story.world = a_world({"match": {"path": "/x"}, "sync": ["A", "B"]})
+    story.file = comparison.judged(story.file, story.world)
+    new, old = moved(story, reconcile.blank("y"))
+
+    assert old.deleted
+    assert new.copy(B).hint is not None
+    assert new.copy(C).hint is None
+
+
+def test_a_move_of_a_copy_that_no_rule_wants_any_more_takes_nothing_from_others():
+    story = Story(WORLD, "A:one B! C!")
+    story.world = a_world({"match": {"path": "/x"}, "sync": ["B", "C"]})
+    story.file = comparison.judged(replace(story.file, origin=1 << B), story.world)
+    new, old = moved(story, reconcile.blank("y"))
+
+    assert not old.deleted
+    assert new.copy(B).hint is new.copy(C).hint is None
+
+
 def test_a_loser_that_was_moved_here_is_no_hint_for_the_winner():
     story = Story(WORLD, "A:one@1 B!")
     there = Story(WORLD, "C:two@99", path="y")

@@ -4,6 +4,7 @@ How many examples, and which, can be asked for: see "make soak".
 """
 
 import os
+from contextlib import closing
 from collections.abc import Sequence
 from typing import Any
 
@@ -343,3 +344,18 @@ TestStorm.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_a_move_whose_deletion_is_undone_takes_nothing_from_others():
+    """The other entry has to give the old path back, and so must keep it."""
+    wishes = {"A": {"on_delete": OnDelete.RESTORE}}
+    everything = [{"match": {"path": "/"}, "sync": ["A", "B"]}]
+    with closing(Simulation(2, everything, wishes)) as all_:
+        all_.storages["A"].write("a", b"1")
+        all_.settle()
+        all_.storages["A"].move("a", "b")
+        all_.settle()
+
+        for storage in all_.storages.values():
+            disk = {path: thing.content for path, thing in storage.disk.items()}
+            assert disk == {"a": b"1", "b": b"1"}
