@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from syncd import wire
 from syncd.core.admission import Admitted, Known, Refused, Shown, TakenOver, admit
-from syncd.core.file import Slot, has
+from syncd.core.file import Slot
 from syncd.errors import Conflict, Unavailable
 from syncd.store import doubts, entries, files
 from syncd.store.database import Store
@@ -234,20 +234,18 @@ class Door:
         self._send(entry.name, welcome)
 
     async def _ask_for_missing(self, slot: Slot) -> bool:
-        """Let the entry look at all that it should hold but may not have told of.
+        """Let the entry look at all that it is known to hold but may not have told of.
 
-        Return whether it was asked for everything.
+        That no rule wants it there now does not matter: one may again tomorrow, and
+        then the entry must not pass for one that has it. Return whether it was asked
+        for everything.
         """
         entry, _ = await self._known(slot)
         last = False
         while not last:
             page = await self._store.read(files.after, self._unasked[slot], PAGE)
             last = len(page) < PAGE
-            paths = [
-                file.path
-                for file, _ in page
-                if file.copy(slot).present and has(file.owners, slot)
-            ]
+            paths = [file.path for file, _ in page if file.copy(slot).present]
             look = wire.Look(paths, last=last)
             if (paths or last) and not self._send(entry.name, look):
                 return False

@@ -359,3 +359,22 @@ def test_a_move_whose_deletion_is_undone_takes_nothing_from_others():
         for storage in all_.storages.values():
             disk = {path: thing.content for path, thing in storage.disk.items()}
             assert disk == {"a": b"1", "b": b"1"}
+
+
+def test_what_is_gone_is_missed_even_where_no_rule_wants_it():
+    """The index is an old one: who has lost its copy since must not pass for owner."""
+    everything = [{"match": {"path": "/"}, "sync": ["A", "B"]}]
+    with closing(Simulation(2, everything)) as all_:
+        all_.storages["A"].write("a", b"1")
+        all_.settle()
+        image = all_.store.image()
+        all_.use([])
+        del all_.storages["B"].disk["a"]
+        all_.settle()
+        all_.restore_index(image)
+        all_.settle()
+
+        all_.use(everything)
+        all_.settle()
+
+        assert all_.storages["B"].disk["a"].content == b"1"
