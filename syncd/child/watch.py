@@ -49,6 +49,8 @@ class Watch:
         self._settler = Settler()
         self._trees: dict[str, None] = {}
         self._some_gone = False
+        self._following = False
+        """Whether changed trees are being looked through."""
         self._lost: dict[str, None] = {}
         self._checks: list[str] = []
         self._is_last_check = False
@@ -171,6 +173,7 @@ class Watch:
             self._some_tree.clear()
             self._some_gone = False
             trees, self._trees = _outermost(self._trees), {}
+            self._following = True
             looked = await self._driver.look(trees)
             left = await notice.notice(trees)
             # New places first: what was only moved is recognised there.
@@ -181,6 +184,7 @@ class Watch:
                     self._loop.call_later(AGAIN, self._changed_trees, [path])
             gone = {path for path, seen in zip(trees, looked, strict=True) if not seen}
             await walker.say_gone(gone.union(left))
+            self._following = False
 
     async def poll(self, walker: "Walker") -> None:
         """Look, for ever, into folders that tell nothing: in turn, and at a pace."""
@@ -277,8 +281,9 @@ class Watch:
         if seen is not None and seen.kind is Kind.FILE and self._is_written(seen):
             evidence = (seen.stamp.size, seen.stamp.mtime_ns)
             written_to = self._is_written_to(path)
+        moving = seen is None and (self._following or bool(self._trees))
         return self._settler.looked(
-            path, clock.monotonic(), evidence, written_to=written_to
+            path, clock.monotonic(), evidence, written_to=written_to, moving=moving
         )
 
     def _is_written(self, seen: Seen) -> bool:

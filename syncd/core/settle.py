@@ -116,17 +116,30 @@ class Settler:
         return ready
 
     def looked(
-        self, path: str, now: float, evidence: Evidence | None, *, written_to: bool
+        self,
+        path: str,
+        now: float,
+        evidence: Evidence | None,
+        *,
+        written_to: bool,
+        moving: bool = False,
     ) -> bool:
         """Tell whether a path that was due is at rest, and forget it if so.
 
         ``evidence`` is None when it is not a file, or is as it was known before.
+        ``moving`` is for what is gone while places are looked through where it may
+        have been moved to; that is waited for, but not longer than the quiet time.
         """
         known = self._paths.get(path)
         if known is None:
             return True
         if known.due >= 0:
             return False  # Something happened while it was looked at.
+        if moving and now < known.since + self._quiet:
+            self.departed += 1
+            known.departed = True
+            self._look_later(path, known, now)
+            return False
         if not written_to and (evidence is None or known.sure):
             del self._paths[path]
             return True
@@ -173,9 +186,13 @@ class Settler:
             return True
         known.evidence = evidence
         if known.sure:
-            known.due = now + known.pause
-            known.pause = min(known.pause * 2, self._quiet)
+            self._look_later(path, known, now)
         else:
             known.due = max(now, known.since + self._quiet)
-        heapq.heappush(self._queue, (known.due, path))
+            heapq.heappush(self._queue, (known.due, path))
         return False
+
+    def _look_later(self, path: str, known: _Path, now: float) -> None:
+        known.due = now + known.pause
+        known.pause = min(known.pause * 2, self._quiet)
+        heapq.heappush(self._queue, (known.due, path))

@@ -277,7 +277,7 @@ def test_a_changed_mode_is_carried_without_content(pair: Daemon):
     assert pair.transferred_bytes() == before
 
 
-def test_a_touch_moves_no_content(pair: Daemon):
+def test_45_a_touch_moves_no_content(pair: Daemon):
     """New time stamps on a whole tree: nothing is copied, nothing conflicts."""
     for number in range(20):
         pair.write("A", f"d/{number}", content(1000, seed=number))

@@ -4,9 +4,11 @@ import random
 import pytest
 
 from syncd import wire
+from syncd.child import watch
 from syncd.child.ledger import Ledger
+from syncd.core import settle
 from syncd.core.change import Gone
-from syncd.core.settle import Settler
+from syncd.core.settle import DEPARTED, Settler
 from syncd.drivers.contract import Can, Event, Watched, What
 from syncd.drivers.memory import Memory
 from syncd.errors import StorageError
@@ -320,3 +322,61 @@ async def test_news_say_how_much_more_is_about_to_be_looked_at(rig):
     rig.watch.tell([Event(path, What.GONE) for path in "abc"])
     assert rig.watch.ahead([]) == 3
     assert rig.watch.ahead([Gone("a"), Gone("other")]) == 2
+
+
+class Leisurely(Memory):
+    """A storage that takes its time to be walked, and can refuse to be looked at."""
+
+    refuses = False
+
+    async def walk(self, below=""):
+        await asyncio.sleep(5 * DEPARTED)
+        async for one in super().walk(below):
+            yield one
+
+    async def look(self, paths):
+        looked = await super().look(paths)
+        return [StorageError("EIO")] * len(paths) if self.refuses else looked
+
+
+async def test_a_file_that_went_into_a_new_folder_is_a_move_however_long_it_takes(
+    ledger,
+):
+    rig = Rig(Leisurely(), ledger)
+    async with rig.running():
+        rig.driver.set("a", file(b"a"))
+        await until(lambda: rig.told() == ["+a"])
+
+        rig.driver.things["new"] = FOLDER
+        rig.driver.things["new/a"] = rig.driver.things.pop("a")
+        rig.driver._tell([Event("new", What.TREE), Event("a", What.GONE)])
+
+        await until(lambda: len(rig.told()) == 4)
+        assert rig.told() == ["+a", "+new", "new/a<a", "-a"]
+
+
+async def test_what_could_not_be_looked_at_is_found_once_it_can_be(ledger, monkeypatch):
+    """A file, a deletion, and a folder with all that lies in it."""
+    monkeypatch.setattr(settle, "AGAIN", 0.01)
+    monkeypatch.setattr(watch, "AGAIN", 0.01)
+    rig = Rig(Leisurely(), ledger)
+    async with rig.running():
+        rig.driver.set("gone", file(b"a"))
+        await until(lambda: rig.told() == ["+gone"])
+
+        rig.driver.refuses = True
+        rig.driver.remove("gone")
+        rig.driver.set("made", file(b"b"))
+        rig.driver.things["new"] = FOLDER
+        rig.driver.things["new/one"] = file(b"c")
+        rig.driver._tell([Event("new", What.TREE)])
+        await until(lambda: len([m for m in rig.sent if is_refusal(m)]) > 6)
+        assert rig.told() == ["+gone"]
+
+        rig.driver.refuses = False
+        await until(lambda: len(rig.told()) == 5)
+        assert set(rig.told()) == {"+gone", "-gone", "+made", "+new", "+new/one"}
+
+
+def is_refusal(message: object) -> bool:
+    return isinstance(message, wire.Told) and message.event == "cannot look"

@@ -257,3 +257,18 @@ def test_a_path_nobody_waited_for_is_due_once_it_could_not_be_looked_at():
 
     assert settler.due(5.0, 100) == []
     assert looked(settler, 5.0 + AGAIN, None) == ["a"]
+
+
+def test_what_may_have_been_moved_is_waited_for_but_not_for_ever():
+    settler = Settler(quiet=2.0)
+    settler.gone("a", 0.0)
+    now = DEPARTED
+
+    for _ in range(100):
+        assert settler.due(now, 100) == ["a"]
+        if settler.looked("a", now, None, written_to=False, moving=True):
+            break
+        now += settler.wait(now) or 0.0
+
+    assert 2.0 <= now < 4.0
+    assert settler.wait(now) is None
