@@ -59,10 +59,17 @@ class Pull:
         self._at_rest.set()
 
     def take(self, orders: Iterable[Order]) -> None:
-        """Let the orders wait; one for a path replaces an older one that waits."""
+        """Let the orders wait; one for a path replaces an older one that waits.
+
+        One that comes twice is carried out, and answered, once.
+        """
         superseded = []
         for order in orders:
-            if (old := self._waiting.add(order)) is not None:
+            running = self._waiting.running(order.path)
+            if running is not None and running.id == order.id:
+                continue
+            old = self._waiting.add(order)
+            if old is not None and old.id != order.id:
                 superseded.append(old)
             if (transfer := self._transfers.get(order.path)) is not None:
                 transfer.cancel()  # What it brings is out of date already.

@@ -360,17 +360,43 @@ async def test_a_newer_order_replaces_one_that_waits(two):
     assert isinstance(second, Done)
 
 
-async def test_a_newer_order_calls_off_a_running_transfer(two):
-    large = await two.made("a", os.urandom(200 << 20))
+async def test_a_newer_order_calls_off_a_running_transfer(parent):
+    """The older one has come to a halt in mid content, so it cannot end first."""
+    root, faults = parent.folder / "A", parent.folder / "faults"
+    options = {"root": str(root), "faults": str(faults)}
+    a = parent.entry("A", "tests.faults.faulty:Faulty", **options)
+    two = Two(parent, a, parent.entry("B"))
+    for name in ("A", "B"):
+        parent.start(name)
+        await parent.walked(name)
+    large = await two.made("a", os.urandom(20 << 20))
 
+    faults.write_text('{"read": "half"}')
     two.parent.order("B", copy(1, "a", large))
     await two.parent.until(lambda: any(p.suffix == ".tmp" for p in two.b.iterdir()))
-    small = await two.made("a", b"short")
-    two.parent.order("B", copy(2, "a", small))
+    faults.unlink()
+    small = await two.made("b", b"short")
+    newer = copy(2, "a", small, sources=[Source("A", "b", small)])
+    two.parent.order("B", newer)
 
     assert isinstance(await two.parent.outcome("B", 2), Done)
-    assert (await two.parent.outcome("B", 1)).why in (Why.CHANGED, Why.SOURCE)
+    assert (await two.parent.outcome("B", 1)).why is Why.CHANGED
     assert (two.b / "a").read_bytes() == b"short"
+
+
+@pytest.mark.parametrize("size", [100, 20 << 20])
+async def test_an_order_that_comes_twice_is_carried_out_once(two, size: int):
+    stamp = await two.made("a", os.urandom(size))
+    put = copy(1, "a", stamp)
+
+    two.parent.order("B", put, put)
+    two.parent.order("B", put)
+
+    assert isinstance(await two.parent.outcome("B", 1), Done)
+    assert await two.nothing_told()
+    answers = [m for m in two.parent.up["B"] if isinstance(m, wire.Outcomes)]
+    assert [type(one) for m in answers for one in m.outcomes][:1] == [Done]
+    assert (two.b / "a").stat().st_size == size
 
 
 async def test_progress_of_a_long_transfer_is_told(two):

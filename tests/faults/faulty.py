@@ -32,7 +32,8 @@ class Faulty(LocalStorage):
 
     It holds one word for each thing that may be done (read, write, ...); ``of``
     limits them to paths that contain that. Contents come as chunks, so that
-    reading may fail in the middle of one.
+    reading may fail in the middle of one: "short" ends it there, "half" never
+    gives the rest.
     """
 
     can: ClassVar[Can] = LocalStorage.can & ~Can.DESCRIPTORS
@@ -54,6 +55,8 @@ class Faulty(LocalStorage):
                 await self._suffer("read", path)
                 if self._fault("read", path) == "short" and given:
                     return
+                if self._fault("read", path) == "half" and given:
+                    await asyncio.Event().wait()
                 part = chunk[at : at + STEP]
                 given += len(part)
                 yield part
@@ -61,7 +64,9 @@ class Faulty(LocalStorage):
     async def write(
         self, items: Sequence[Writing], progress: Callable[[int, int], None]
     ) -> list[Written | StorageError]:
-        return await self._each("write", items, lambda some: self._write(some, progress))
+        return await self._each(
+            "write", items, lambda some: self._write(some, progress)
+        )
 
     async def delete(self, orders: Sequence[Delete]) -> list[StorageError | None]:
         return await self._each("delete", orders, super().delete)
@@ -119,6 +124,12 @@ class Faulty(LocalStorage):
         except FileNotFoundError:
             return {}
         return words
+
+
+class Unwatched(LocalStorage):
+    """A folder on this machine that tells nothing by itself."""
+
+    can: ClassVar[Can] = LocalStorage.can & ~Can.WATCH
 
 
 def _path(item: Any) -> str:
