@@ -39,8 +39,11 @@ from syncd.wire import (
 RETRY = 1.0
 """Seconds between two tries to open a storage that is not there."""
 
-SAY_AGAIN = 5.0
-"""Seconds after which a greeting without an answer is repeated."""
+SAY_AGAIN = 2.0
+"""Seconds after which a greeting without an answer is repeated.
+
+Well within what whoever started the entry waits for its first word.
+"""
 
 LEDGER_BROKEN = (
     "the ledger was broken and is put aside; the entry tells everything anew, and "
