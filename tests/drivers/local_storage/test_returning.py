@@ -1,36 +1,18 @@
 """Bringing back from a disk: only what is kept, and only to where it was."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from syncd.core.keeping import Promise, Return
+from syncd.core.keeping import Return
 from syncd.drivers.local_storage import renames, replacing
-from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.errors import StorageChanged, StorageError
 from tests.drivers.hands import look, placed
 
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-@pytest.fixture
-def root(tmp_path) -> Path:
-    path: Path = tmp_path / "root"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-async def driver(root) -> AsyncIterator[LocalStorage]:
-    local = LocalStorage(root)
-    local.keep(Promise(100, 100))
-    await local.open()
-    yield local
-    await local.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +24,6 @@ from tests.drivers.hands import chunks, counts, link, look, placed, put, until, 
 
 FOREVER = Promise(100, 100)
 TRASH = ".syncd-trash"
-
-
-@pytest.fixture
-def root(tmp_path) -> Path:
-    path: Path = tmp_path / "root"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-async def driver(root) -> AsyncIterator[LocalStorage]:
-    local = LocalStorage(root)
-    local.keep(FOREVER)
-    await local.open()
-    yield local
-    await local.close()
 
 
 @pytest.fixture
