@@ -323,6 +323,32 @@ async def test_a_rescan_of_a_part_finds_what_is_there(parent):
     assert [w.first for w in walks()] == [True, False]
 
 
+async def test_51_a_rescan_of_a_part_finds_what_is_gone_there_and_looks_nowhere_else(
+    parent,
+):
+    """Of a storage that tells nothing by itself: only what was asked for is found."""
+    root = str(parent.folder / "A")
+    a = parent.entry("A", "tests.faults.faulty:Unwatched", root=root)
+    for path in ("d/deep/gone", "d/stays", "e/edited"):
+        (a / path).parent.mkdir(parents=True, exist_ok=True)
+        (a / path).write_text(path)
+        os.utime(a / path, (1, 1))
+    await started(parent)
+    assert len(parent.found("A")) == 6
+    parent.up["A"].clear()
+    (a / "d/deep/gone").unlink()
+    (a / "d/deep").rmdir()
+    (a / "e/edited").write_text("otherwise")
+
+    parent.send("A", wire.Rescan("d"))
+    await parent.until(lambda: len(parent.changes("A")) == 2)
+    assert [one.path for one in parent.changes("A")] == ["d/deep/gone", "d/deep"]
+
+    parent.send("A", wire.Rescan("e"))
+    await parent.until(lambda: len(parent.changes("A")) == 3)
+    assert set(parent.found("A")) == {"e/edited"}
+
+
 async def test_what_is_newly_ignored_is_not_said_to_be_gone(parent):
     filled(parent, files=("a", "x.tmp"))
     await started(parent)
