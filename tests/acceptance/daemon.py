@@ -1,6 +1,7 @@
 """A real daemon with real folders, started and stopped as a person would."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,11 +34,16 @@ TROUBLE = re.compile(r"traceback|\berror\b|\bcritical\b|\bexception\b", re.IGNOR
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of loopback that nobody listens on.
+
+    One that the system gives to nobody by itself: until the daemon listens, it
+    would else be free for every connection that is made meanwhile.
+    """
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Daemon(Folders, Asking):
