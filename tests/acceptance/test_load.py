@@ -20,7 +20,7 @@ def transfers(daemon: Daemon) -> list[str]:
 
 
 def test_43_a_stopped_entry_catches_up_with_500_changes(pair: Daemon):
-    """Made, edited, deleted and renamed meanwhile: every file is copied once at most."""
+    """Made, edited, deleted and renamed meanwhile: each file is copied once."""
     for number in range(200):
         pair.write("A", f"{number % 10}/{number}", content(300, seed=number))
     pair.converged()
