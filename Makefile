@@ -12,7 +12,15 @@ DEBIAN_PACKAGES := curl rsync strace systemd
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check debian-packages core-coverage bench docs clean
+.PHONY: help run test soak check debian-packages core-coverage bench docs clean
+
+# What the soak goes through; another one every time, unless SEED says which.
+EXAMPLES ?= 20000
+STEPS ?= 40
+KILLS ?= 100
+ifndef SEED
+SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
+endif
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -22,6 +30,14 @@ run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
 
 test: debian-packages check core-coverage ## everything: check, then every test
 	$(BIN)/pytest -n 2 --dist loadfile --cov
+
+soak: $(VENV)/.tests ## search for losses, longer than the tests do
+	@echo "To repeat this: make soak" \
+	  SEED=$(SEED) EXAMPLES=$(EXAMPLES) STEPS=$(STEPS) KILLS=$(KILLS)
+	SYNCD_SOAK_EXAMPLES=$(EXAMPLES) SYNCD_SOAK_STEPS=$(STEPS) \
+	SYNCD_SOAK_KILLS=$(KILLS) SYNCD_SOAK_SEED=$(SEED) \
+	$(BIN)/pytest -q --hypothesis-seed=$(SEED) --show-capture=no \
+	  tests/replication/test_simulation.py tests/faults/test_kills.py
 
 check: $(VENV)/.tests docs ## format, lint, types, layers, documentation
 	$(BIN)/ruff format --check .

@@ -349,7 +349,7 @@ async def test_a_file_that_went_into_a_new_folder_is_a_move_however_long_it_take
 
         rig.driver.things["new"] = FOLDER
         rig.driver.things["new/a"] = rig.driver.things.pop("a")
-        rig.driver._tell([Event("new", What.TREE), Event("a", What.GONE)])
+        tell_of(rig, Event("new", What.TREE), Event("a", What.GONE))
 
         await until(lambda: len(rig.told()) == 4)
         assert rig.told() == ["+a", "+new", "new/a<a", "-a"]
@@ -359,24 +359,29 @@ async def test_what_could_not_be_looked_at_is_found_once_it_can_be(ledger, monke
     """A file, a deletion, and a folder with all that lies in it."""
     monkeypatch.setattr(settle, "AGAIN", 0.01)
     monkeypatch.setattr(watch, "AGAIN", 0.01)
-    rig = Rig(Leisurely(), ledger)
+    driver = Leisurely()
+    rig = Rig(driver, ledger)
     async with rig.running():
         rig.driver.set("gone", file(b"a"))
         await until(lambda: rig.told() == ["+gone"])
 
-        rig.driver.refuses = True
+        driver.refuses = True
         rig.driver.remove("gone")
         rig.driver.set("made", file(b"b"))
         rig.driver.things["new"] = FOLDER
         rig.driver.things["new/one"] = file(b"c")
-        rig.driver._tell([Event("new", What.TREE)])
+        tell_of(rig, Event("new", What.TREE))
         await until(lambda: len([m for m in rig.sent if is_refusal(m)]) > 6)
         assert rig.told() == ["+gone"]
 
-        rig.driver.refuses = False
+        driver.refuses = False
         await until(lambda: len(rig.told()) == 5)
         assert set(rig.told()) == {"+gone", "-gone", "+made", "+new", "+new/one"}
 
 
 def is_refusal(message: object) -> bool:
     return isinstance(message, wire.Told) and message.event == "cannot look"
+
+
+def tell_of(rig, *events):
+    rig.watch.tell(events)

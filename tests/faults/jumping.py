@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.acceptance.daemon import Daemon
 
-_SITE = '''
+_SITE = """
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ now, timestamp, nanoseconds = clock.now, clock.timestamp, clock.nanoseconds
 clock.now = lambda: now() + timedelta(seconds=seconds())
 clock.timestamp = lambda: timestamp() + seconds()
 clock.nanoseconds = lambda: nanoseconds() + int(seconds() * 1e9)
-'''
+"""
 
 
 class JumpingDaemon(Daemon):

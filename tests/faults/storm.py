@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.acceptance.asking import wait_for
 from tests.acceptance.daemon import Daemon
-from tests.acceptance.trees import OURS
+from tests.acceptance.trees import leftovers
 
-TRASH = ".syncd-trash"
 KEEPS_ALL = {"keep": {"days": 30, "versions": 100_000}}
 """How an entry is configured whose trash is to tell of everything."""
 
@@ -47,6 +47,11 @@ class Storm:
         self._thread.join()
         if self._trouble is not None:
             raise self._trouble
+
+    def go_on(self, number: int) -> None:
+        """Return when so many more things were done."""
+        until = self.done + number
+        wait_for(lambda: self.done >= until or self._trouble)
 
     def lost(self) -> set[bytes]:
         """Return the contents that are nowhere, not even in a trash."""
@@ -121,11 +126,8 @@ class Storm:
             self.alive.discard(path.read_bytes())
 
 
-def temporary(daemon: Daemon) -> list[str]:
+def temporary(daemon: Daemon) -> list[bytes]:
     """Return what is left of work that was killed, on all entries."""
     return [
-        name
-        for entry in daemon.entries
-        for name in os.listdir(daemon.folder(entry))
-        if os.fsencode(name).startswith(OURS) and name.endswith(".tmp")
+        name for entry in daemon.entries for name in leftovers(daemon.folder(entry))
     ]

@@ -1,4 +1,4 @@
-"""Storages that fail in every way a driver can: nothing is lost, and all else goes on."""
+"""Storages that fail in every way a driver can: nothing is lost, others go on."""
 
 from collections.abc import Iterator
 

@@ -28,8 +28,7 @@ def test_killed_again_and_again_in_a_storm():
         storm = Storm(daemon, SEED)
         with storm:
             for _ in range(KILLS):
-                done = storm.done + chance.randrange(5, 60)
-                wait_for(lambda done=done: storm.done >= done)
+                storm.go_on(chance.randrange(5, 60))
                 strike(daemon, chance)
         assert storm.done > 10 * KILLS
         if daemon.process is None:
@@ -38,7 +37,7 @@ def test_killed_again_and_again_in_a_storm():
         daemon.converged(within=300)
         assert not storm.lost()
         assert not temporary(daemon)
-        before = {pid: fds for pid, fds in descriptors(daemon).items()}
+        before = descriptors(daemon)
         daemon.write("A", "afterwards")
         daemon.arrives("B", "afterwards")
         wait_for(lambda: max(descriptors(daemon).values()) < 100, within=60)

@@ -237,11 +237,10 @@ def test_a_root_that_vanishes_and_returns_in_a_storm():
         daemon.tolerated += ["suspended", "vanished", "missing", "not there"]
         with Storm(daemon, 1, entries=["A"]) as storm:
             for number in range(5):
-                done = storm.done
                 away = daemon.folder("B").rename(daemon.home / "away")
                 wait_for(lambda: daemon.entry_state("B") == "suspended")
                 (away / f"made on the disk {number}").write_bytes(b"%d" % number)
-                wait_for(lambda done=done: storm.done > done + 50)
+                storm.go_on(50)
                 away.rename(daemon.folder("B"))
                 wait_for(lambda: daemon.entry_state("B") == "active", within=60)
         daemon.converged(within=60)

@@ -200,7 +200,7 @@ class Simulation:
         self.referee.lost(name)
 
     def deliver_up(self, name: str, *, twice: bool = False) -> bool:
-        """Have the referee hear the next word of a child; tell whether there was one."""
+        """Have the referee hear a child's next word; tell whether there was one."""
         child = self.children[name]
         if child is None or not child.up:
             return False
@@ -275,6 +275,7 @@ class Simulation:
             if not self._child(name).working:
                 self._child(name).greet()  # As it does when nobody answers.
         assert self.exchange(), "there is no end of talking"
+        at_work = all(self._child(name).working for name in self.names)
         for name in self.names:
             self.accept(name)
             self._child(name).commit()
@@ -283,7 +284,7 @@ class Simulation:
         self.now += 700.0
         assert self.exchange(), "there is no end of talking"
         after = [dict(storage.disk) for storage in self.storages.values()]
-        return disks != after or before != self.store.image()
+        return not at_work or disks != after or before != self.store.image()
 
     def exchange(self, most: int = 500) -> bool:
         """Deliver, carry out and take turns; tell whether that came to an end."""

@@ -1,7 +1,7 @@
 """A storage in memory, and a child made up that tends it as the real one does."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,8 @@ class Storage:
     index: str | None = None
     """Of which index the ledger is."""
     noted: int = 0
+    copied: int = 0
+    """How many contents came from other storages."""
     eager: bool = False
     """Whether digests are told unasked."""
 
@@ -121,7 +123,9 @@ class Child:
             case wire.Orders() if self.working:
                 self._take(message.orders)
             case wire.Orders():
-                self._answer([Failed(o.id, Why.BLOCKED, "rest") for o in message.orders])
+                self._answer(
+                    [Failed(o.id, Why.BLOCKED, "rest") for o in message.orders]
+                )
             case wire.Look() if self.working:
                 self._missing += message.paths
                 self._last_is_asked |= message.last
@@ -229,7 +233,7 @@ class Child:
         for order in orders:
             old = self._orders.pop(order.path, None)
             self._orders[order.path] = order
-            if old is not None:
+            if old is not None and old.id != order.id:
                 self._answer([Failed(old.id, Why.CHANGED, "superseded")])
 
     def _known_paths(self) -> set[str]:
@@ -238,30 +242,32 @@ class Child:
 
     def _say(self, paths: Iterable[str], *, insist: bool = False) -> None:
         changes: list[Change] = []
-        gone: list[str] = []
-        number = self._number + 1
+        paths = list(paths)
         for path in paths:
-            thing, known = self.storage.disk.get(path), self.get(path)
-            if thing is None:
-                if known is not None or insist:
-                    gone.append(path)
-                continue
-            seen = thing.seen(path)
-            if seen == known and not insist:
-                continue
-            old = self._old_place(seen) if known is None else None
-            changes.append(Found(seen, self._digest_of(thing, known), None, old))
-            self._fresh[path] = (seen, number)
-            if old is not None:
-                changes.append(Gone(old))
-                self._fresh[old] = (None, number)
-        for path in gone:
-            if self.get(path) is not None or insist:
+            changes += self._found(path, insist=insist)
+        for path in paths:
+            known = self.get(path) is not None
+            if path not in self.storage.disk and (known or insist):
                 changes.append(Gone(path))
-                self._fresh[path] = (None, number)
+                self._fresh[path] = (None, self._number + 1)
         if changes:
-            self._number = number
-            self.up.append(wire.Changes(number, changes))
+            self._number += 1
+            self.up.append(wire.Changes(self._number, changes))
+
+    def _found(self, path: str, *, insist: bool) -> list[Change]:
+        thing, known = self.storage.disk.get(path), self.get(path)
+        if thing is None:
+            return []
+        seen, number = thing.seen(path), self._number + 1
+        if seen == known and not insist:
+            return []
+        old = self._old_place(seen) if known is None else None
+        self._fresh[path] = (seen, number)
+        found = Found(seen, self._digest_of(thing, known), None, old)
+        if old is None:
+            return [found]
+        self._fresh[old] = (None, number)
+        return [found, Gone(old)]
 
     def _old_place(self, new: Seen) -> str | None:
         for path in sorted(self._known_paths()):
@@ -281,7 +287,7 @@ class Child:
         kept_size = known is not None and known.stamp.size == len(thing.content)
         return digest(thing.content) if self.storage.eager or kept_size else None
 
-    def _answer(self, outcomes: list[Outcome] | list[Failed], paths: Any = ()) -> None:
+    def _answer(self, outcomes: Sequence[Outcome], paths: Any = ()) -> None:
         number = 0
         if paths:
             self._number += 1
@@ -334,6 +340,7 @@ class Child:
                 continue
             self._lose(order.path)
             storage.write(order.path, content, order.mtime_ns)
+            storage.copied += 1
             seen = storage.disk[order.path].seen(order.path)
             return Done(order.id, seen, digest(content), copied=len(content))
         return Failed(order.id, Why.SOURCE, "no source has it")

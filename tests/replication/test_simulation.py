@@ -4,10 +4,11 @@ How many examples, and which, can be asked for: see "make soak".
 """
 
 import os
-from contextlib import closing
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,7 +27,7 @@ from syncd.store import files
 from tests.replication.simulation import NAMES, Simulation
 
 EXAMPLES = int(os.environ.get("SYNCD_SOAK_EXAMPLES", "1000"))
-STEPS = int(os.environ.get("SYNCD_SOAK_STEPS", "14"))
+STEPS = int(os.environ.get("SYNCD_SOAK_STEPS", "20"))
 
 PATHS = ["a", "b", "d/c"]
 SLOTS = st.integers(0, 3)
@@ -316,7 +317,8 @@ class Storm(RuleBasedStateMachine):
     # Who and where ----------------------------------------------------------------
 
     def _name(self, slot: int) -> str:
-        return self.all.names[slot % len(self.all.names)]
+        names: tuple[str, ...] = self.all.names
+        return names[slot % len(names)]
 
     def _slot(self, name: str) -> int:
         return self.all.referee.slot(name)
@@ -326,7 +328,7 @@ class Storm(RuleBasedStateMachine):
 
     def _path(self, slot: int, pick: int) -> str:
         """Return one of the usual paths, or of those that lie there besides."""
-        others = sorted(self._storage(slot).disk.keys() - set(PATHS))
+        others: list[str] = sorted(self._storage(slot).disk.keys() - set(PATHS))
         some = PATHS + others
         return some[pick % len(some)]
 
@@ -337,7 +339,7 @@ class Storm(RuleBasedStateMachine):
             self.alive.discard(disk[path].content)
 
 
-TestStorm = Storm.TestCase
+TestStorm = pytest.mark.timeout(300 + EXAMPLES)(Storm.TestCase)
 TestStorm.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
@@ -346,25 +348,114 @@ TestStorm.settings = settings(
 )
 
 
+# What it is made of, and what it has found ----------------------------------------
+
+TWO = [{"match": {"path": "/"}, "sync": ["A", "B"]}]
+
+
+def trees(all_: Simulation) -> list[dict[str, bytes]]:
+    """Return what lies on every entry."""
+    return [
+        {path: thing.content for path, thing in storage.disk.items()}
+        for storage in all_.storages.values()
+    ]
+
+
+def copied(all_: Simulation) -> int:
+    """Return how many contents went from one entry to another."""
+    return sum(storage.copied for storage in all_.storages.values())
+
+
+def test_one_edit_goes_everywhere():
+    with closing(Simulation(4, rule_sets(NAMES)[0])) as all_:
+        all_.storages["A"].write("x", b"1")
+
+        all_.settle()
+
+        assert trees(all_) == [{"x": b"1"}] * 4
+        assert copied(all_) == 3
+
+
+def test_a_rename_copies_nothing():
+    with closing(Simulation(2, TWO)) as all_:
+        all_.storages["A"].write("x", b"1")
+        all_.settle()
+        all_.storages["B"].move("x", "y")
+
+        all_.settle()
+
+        assert trees(all_) == [{"y": b"1"}] * 2
+        assert copied(all_) == 1
+
+
+def test_equal_trees_are_recognised_without_copying():
+    with closing(Simulation(2, TWO)) as all_:
+        for storage in all_.storages.values():
+            storage.write("x", b"same")
+
+        all_.settle()
+
+        assert trees(all_) == [{"x": b"same"}] * 2
+        assert copied(all_) == 0
+
+
+def test_different_trees_keep_both_contents():
+    with closing(Simulation(2, TWO)) as all_:
+        all_.storages["A"].write("x", b"one")
+        all_.storages["B"].write("x", b"two")
+
+        all_.settle()
+
+        first, second = trees(all_)
+        assert first == second
+        assert sorted(first.values()) == [b"one", b"two"]
+        assert first["x"] == b"two"  # the later one
+        assert sum(".sync-conflict-" in path for path in first) == 1
+
+
+def test_different_trees_are_left_as_they_are_where_people_decide():
+    with closing(Simulation(2, TWO, {"B": {"manual": True}})) as all_:
+        all_.storages["A"].write("x", b"one")
+        all_.storages["B"].write("x", b"two")
+
+        all_.settle()
+        assert trees(all_) == [{"x": b"one"}, {"x": b"two"}]
+        all_.decide("x", "A")
+        all_.settle()
+        assert trees(all_) == [{"x": b"one"}] * 2
+
+
+def test_a_copy_no_rule_wants_any_more_stays_and_is_left_alone():
+    with closing(Simulation(2, TWO)) as all_:
+        all_.storages["A"].write("x", b"old")
+        all_.settle()
+        all_.use([{"match": {"path": "/"}, "sync": ["A"]}])
+        all_.storages["A"].write("x", b"newer")
+
+        all_.settle()
+
+        assert trees(all_) == [{"x": b"newer"}, {"x": b"old"}]
+        file = all_.file("x")
+        assert file is not None
+        assert file.owners == 0b01
+
+
 def test_a_move_whose_deletion_is_undone_takes_nothing_from_others():
     """The other entry has to give the old path back, and so must keep it."""
     wishes = {"A": {"on_delete": OnDelete.RESTORE}}
-    everything = [{"match": {"path": "/"}, "sync": ["A", "B"]}]
-    with closing(Simulation(2, everything, wishes)) as all_:
+    with closing(Simulation(2, TWO, wishes)) as all_:
         all_.storages["A"].write("a", b"1")
         all_.settle()
         all_.storages["A"].move("a", "b")
+
         all_.settle()
 
-        for storage in all_.storages.values():
-            disk = {path: thing.content for path, thing in storage.disk.items()}
-            assert disk == {"a": b"1", "b": b"1"}
+        assert trees(all_) == [{"a": b"1", "b": b"1"}] * 2
 
 
 def test_what_is_gone_is_missed_even_where_no_rule_wants_it():
     """The index is an old one: who has lost its copy since must not pass for owner."""
-    everything = [{"match": {"path": "/"}, "sync": ["A", "B"]}]
-    with closing(Simulation(2, everything)) as all_:
+    with closing(Simulation(2, TWO)) as all_:
         all_.storages["A"].write("a", b"1")
         all_.settle()
         image = all_.store.image()
@@ -374,7 +465,7 @@ def test_what_is_gone_is_missed_even_where_no_rule_wants_it():
         all_.restore_index(image)
         all_.settle()
 
-        all_.use(everything)
+        all_.use(TWO)
         all_.settle()
 
-        assert all_.storages["B"].disk["a"].content == b"1"
+        assert trees(all_) == [{"a": b"1"}] * 2
