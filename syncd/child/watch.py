@@ -45,7 +45,6 @@ class Watch:
         )
         self.is_written_to = self._watching.is_written_to if self._watching else None
         """Tells whether a file is open for writing; None where nobody can tell."""
-        self._loop = asyncio.get_running_loop()
         self._settler = Settler()
         self._trees: dict[str, None] = {}
         self._some_gone = False
@@ -181,7 +180,8 @@ class Watch:
                 if isinstance(seen, Seen) and seen.kind is Kind.DIRECTORY:
                     await walker.walk(path)
                 elif isinstance(seen, StorageError):
-                    self._loop.call_later(AGAIN, self._changed_trees, [path])
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(AGAIN, self._changed_trees, [path])
             gone = {path for path, seen in zip(trees, looked, strict=True) if not seen}
             await walker.say_gone(gone.union(left))
             self._following = False
@@ -267,7 +267,8 @@ class Watch:
         if What.GONE in event.what:
             self._some_gone = True
             # Where it went, if anywhere below the root, is told in a moment.
-            self._loop.call_later(DEPARTED, self._some_tree.set)
+            loop = asyncio.get_running_loop()
+            loop.call_later(DEPARTED, self._some_tree.set)
         else:
             self._some_tree.set()
 

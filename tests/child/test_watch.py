@@ -329,9 +329,9 @@ class Leisurely(Memory):
 
     refuses = False
 
-    async def walk(self, below=""):
+    async def walk(self, below="", *, deep=True):
         await asyncio.sleep(5 * DEPARTED)
-        async for one in super().walk(below):
+        async for one in super().walk(below, deep=deep):
             yield one
 
     async def look(self, paths):

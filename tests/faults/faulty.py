@@ -75,9 +75,9 @@ class Faulty(LocalStorage):
         return await self._each("look", paths, super().look)
 
     async def walk(
-        self, below: str = ""
+        self, below: str = "", *, deep: bool = True
     ) -> AsyncGenerator[tuple[str, list[Seen]], None]:
-        async for folder, listing in super().walk(below):
+        async for folder, listing in super().walk(below, deep=deep):
             await self._suffer("walk", folder)
             yield folder, listing
 
