@@ -167,6 +167,8 @@ class Guard:
         self._passed: dict[Alarm, dict[int, float]] = {alarm: {} for alarm in Alarm}
         self._first: dict[Alarm, float] = {}
         self._last: dict[Alarm, float] = {}
+        self._most, self._most_at = 0, -inf
+        """How many files the entry held at most of late, and when that was last so."""
 
     def note_kept(self, alarm: Alarm, number: int, files: int, now: float) -> None:
         """Note that this many more changes, of so many files, are kept, or fewer."""
@@ -197,6 +199,7 @@ class Guard:
         it was away.
         """
         self._forget(now)
+        self._remember(now, files)
         return Room(
             deletions=self._room_to_delete(files, scanning),
             overwrites=self._room_to_overwrite(Alarm.OVERWRITES, files, scanning),
@@ -209,6 +212,7 @@ class Guard:
         if alarm in self.held or not self.kept[alarm]:
             return None
         self._forget(now)
+        self._remember(now, files)
         waited = now - min(now, self._first[alarm])
         if now >= self._quiet_at(alarm, now, files):
             return Verdict.HOLD if self._is_too_much(alarm, files) else Verdict.LET_GO
@@ -253,6 +257,7 @@ class Guard:
         for alarm in alarms:
             self.held.pop(alarm, None)
             self._passed[alarm].clear()
+        self._most = 0
 
     def _room_to_delete(self, files: int, scanning: bool) -> float:
         if self._is_open(Alarm.DELETIONS):
@@ -280,8 +285,20 @@ class Guard:
         return bool(self.kept[alarm]) or alarm in self.held
 
     def _total(self, files: int) -> int:
-        """Return how many files the entry held before all this."""
+        """Return how many files the entry held before all this.
+
+        What is overwritten, and has to be read first, is counted nowhere meanwhile.
+        """
+        return max(self._known(files), self._most)
+
+    def _known(self, files: int) -> int:
         return files + self.files.total() + len(self._passed[Alarm.DELETIONS])
+
+    def _remember(self, now: float, files: int) -> None:
+        if not 0 <= now - self._most_at < WINDOW:
+            self._most = 0
+        if (known := self._known(files)) >= self._most:
+            self._most, self._most_at = known, now
 
     def _changed(self, alarm: Alarm) -> int:
         changed = self.files[alarm] + len(self._passed[alarm])

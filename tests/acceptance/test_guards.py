@@ -409,6 +409,32 @@ def test_an_old_backup_copied_over_an_entry_is_held(tmp_path: Path):
         assert daemon.converged() == before
 
 
+def test_an_old_backup_is_recognised_after_a_restart_and_without_reading_all(
+    tmp_path: Path,
+):
+    with guarded(overwrites=0, rollbacks=50) as daemon:
+        names = filled(daemon, 200, b"monday")
+        backup = tmp_path / "backup"
+        subprocess.run(["cp", "-a", daemon.folder("A"), backup], check=True)
+        for name in names[:120]:
+            daemon.write("A", name, b"tuesday")
+        daemon.converged()
+        daemon.restart()
+        (backup / ".syncd-marker").unlink()
+        with at_once(daemon):
+            subprocess.run(["cp", "-a", f"{backup}/.", daemon.folder("A")], check=True)
+        wait_for(lambda: held(daemon), what=lambda: held(daemon))
+
+        (told,) = daemon.get("/entries/A/status")["held"]["changes"]
+        assert told["changes"] == "rollbacks"
+        assert told["files"] + told.get("passed", 0) == 120
+        assert told.get("passed", 0) <= 50
+        decide(daemon, RESTORE)
+        daemon.converged()
+        contents = [daemon.read("A", name) for name in names[:120]]
+        assert contents.count(b"monday") == told.get("passed", 0)
+
+
 def test_a_guard_that_is_off_lets_everything_through():
     with guarded(deletions=0, overwrites=0, rollbacks=0) as daemon:
         names = filled(daemon, 30)

@@ -298,6 +298,16 @@ def test_entries_with_few_files_cannot_overwrite_too_many():
     assert room(Guard(Limits()), 101).overwrites == 100
 
 
+def test_what_is_being_read_counts_as_held_for_a_while():
+    one = Guard(Limits())
+    assert room(one, 1000) == Room(50, 100, 50)
+
+    assert room(one, 0, NOON + WINDOW - 1).rollbacks == 50
+    assert kept(one, ROLLBACKS, 51).verdict(ROLLBACKS, NOON + 3, 0) is Verdict.HOLD
+    kept(one, ROLLBACKS, -51)
+    assert room(one, 0, NOON + WINDOW).rollbacks == inf
+
+
 @pytest.mark.parametrize("on", [OVERWRITES, ROLLBACKS])
 def test_either_guard_of_what_is_overwritten_counts_it_all(on):
     """Before it is read, a rollback is not known to be one."""

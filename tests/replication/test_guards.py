@@ -428,6 +428,23 @@ async def test_what_is_put_back_little_by_little_is_held_in_the_end(house: House
     assert waiting(house) == {"rollbacks": 4}
 
 
+async def test_what_must_be_read_first_is_held_in_the_end(house: House):
+    """Of older contents that nobody has read, it is the digest that tells."""
+    await rewrite(house, "two more", *range(12))
+    await rest(house)
+    await house.referee.approve("A")
+    await rest(house, WINDOW)
+    a = house.children["A"]
+    for name in names(*range(12)):
+        a.write(name, "one", report=False)
+        a.told[name] = a.disk[name][1]
+    a.number += 1
+    a.say(wire.Changes(a.number, [Found(a.told[name]) for name in a.told]))
+    await rest(house)
+
+    assert waiting(house) == {"rollbacks": 12}
+
+
 # What a person ordered of syncd ------------------------------------------------
 
 
