@@ -1,72 +1,102 @@
-"""python -m tests.benchmarks: the two figures that people notice.
+"""python -m tests.benchmarks: real daemons on local folders, beside their peers."""
 
-Every run gets new folders and nothing is deleted before the end: a filesystem
-from which thousands of files were just deleted is slow for minutes.
-"""
-
-import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from tests.benchmarks import copying, latency
+from tests.benchmarks import (
+    copying,
+    idling,
+    latency,
+    listing,
+    probes,
+    report,
+    restarting,
+    ruling,
+    storms,
+)
+from tests.benchmarks.contestant import program
+from tests.benchmarks.ours import Placed
+from tests.benchmarks.plan import Plan, Result
 from tests.benchmarks.workshop import Workshop
 
-P50_TARGET = 15.0
-"""Milliseconds."""
-RATIO_TARGET = 3.0
+TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
+    "latency": latency.measure,
+    "copy": copying.measure,
+    "copy-many": copying.measure_many,
+    "copy-big": copying.measure_big,
+    "probes": probes.measure,
+    "restart": restarting.measure,
+    "idle": idling.measure,
+    "listing": listing.measure,
+    "rules": ruling.measure,
+    "storms": storms.measure,
+}
+"""In the order in which they are run; what deletes comes last."""
+
+PEERS = ("rsync", "rclone", "unison", "lsyncd", "syncthing")
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer and smaller runs.")
+@click.option("--quick", is_flag=True, help="One small run each: does it work?")
+@click.option("--only", multiple=True, type=click.Choice(list(TABLES)))
+@click.option("--million", is_flag=True, help="Restart with a million files.")
+@click.option("--idle-seconds", default=30.0, help="How long to watch it do nothing.")
 @click.option(
     "--json", "file", type=click.Path(path_type=Path), help="Keep the figures."
 )
-def main(quick: bool, file: Path | None) -> None:
-    """Measure a real daemon on local folders."""
-    with Workshop() as workshop:
-        figures = {
-            "latency": latency.measure(workshop, writes=50 if quick else 500),
-            "first_copy": copying.measure(
-                workshop, files=1000 if quick else 10_000, runs=1 if quick else 3
-            ),
-        }
-    show(figures)
-    if file is not None:
-        file.write_text(json.dumps(figures, indent=2) + "\n")
+@click.option(
+    "--place",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(tempfile.gettempdir()),
+    help="Where to work; all of it (60 GB without --quick) is removed at the end.",
+)
+def main(
+    *,
+    quick: bool,
+    only: tuple[str, ...],
+    million: bool,
+    idle_seconds: float,
+    file: Path | None,
+    place: Path,
+) -> None:
+    """Measure syncd and what else is installed, by turns."""
+    plan = Plan(quick, million, idle_seconds)
+    machine = report.machine(place)
+    for name, figure in machine.items():
+        report.OUT.print(f"{name}: {figure}")
+    for name in PEERS:
+        if program(name) is None:
+            report.OUT.print(f"{name} is not installed; it is left out")
+    results: dict[str, Result] = {}
+    failed = []
+    with Workshop(place) as workshop:
+        for name in only or TABLES:
+            begin = time.monotonic()
+            try:
+                results[name] = TABLES[name](workshop, plan)
+            except (AssertionError, OSError) as error:
+                failed.append(name)
+                report.OUT.print(f"\n{name} failed: {error}", markup=False)
+                continue
+            report.show(results[name])
+            report.OUT.print(f"  ({time.monotonic() - begin:.0f} s)")
+            results["loop"] = loop_blocked()
+            if file is not None:
+                report.keep(file, machine, results)
+    report.show(loop_blocked())
+    sys.exit(1 if failed else 0)
 
 
-def show(figures: dict[str, Any]) -> None:
-    """Print the figures as tables."""
-    out = Console(highlight=False)
-    quiet, copy = figures["latency"], figures["first_copy"]
-    out.print(
-        f"\nOne new file of {quiet['size']} bytes on A, complete on B,"
-        f" {quiet['writes']} times:\n"
-        f"  p50 {quiet['p50']:.1f} ms, p90 {quiet['p90']:.1f} ms,"
-        f" p99 {quiet['p99']:.1f} ms, max {quiet['max']:.1f} ms"
-        f"  (aim: p50 at most {P50_TARGET:g} ms)"
-    )
-    table = Table(
-        title=f"First copy of {copy['files']:,} files of {copy['size']:,} bytes"
-    )
-    for column in ("tool", "survives a power cut", "seconds", "CPU seconds", "n"):
-        table.add_column(column, justify="left" if column == "tool" else "right")
-    for tool in copy["tools"]:
-        table.add_row(
-            tool["name"],
-            "yes" if tool["durable"] else "no",
-            f"{tool['seconds']:.2f}",
-            f"{tool['cpu']:.2f}",
-            str(tool["runs"]),
-        )
-    out.print(table)
-    for name, ratio in copy["ratios"].items():
-        out.print(f"  syncd takes {ratio:.2f} x {name}")
-    out.print(f"  (aim: at most {RATIO_TARGET:g} x rsync -a)")
+def loop_blocked() -> Result:
+    """Return how long an event loop of ours stood still, in all runs so far."""
+    worst = Placed.worst_block
+    title = "How late the loop of the supervising process was, in all these runs"
+    return Result(title, [{"looked at": "every 0.25 s", "at most s": worst}])
 
 
 if __name__ == "__main__":

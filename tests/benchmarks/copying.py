@@ -1,135 +1,149 @@
-"""How long a first copy takes, beside rsync on the same files."""
+"""How long a first copy takes: many files, very many, three targets, a large one."""
 
 import os
-import resource
-import shutil
-import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
 
-from tests.acceptance.asking import wait_for
-from tests.acceptance.daemon import Daemon
-from tests.acceptance.trees import difference, tree
+from tests.benchmarks import trees
+from tests.benchmarks.contestant import Contestant, Durable, turns
+from tests.benchmarks.followers import Lsyncd, until_copied
+from tests.benchmarks.ours import Syncd
+from tests.benchmarks.peers import Copy, Rclone, Rsync, RsyncDurable, Unison
+from tests.benchmarks.plan import Plan, Result, Row
+from tests.benchmarks.syncthing import Syncthing
+from tests.benchmarks.usage import Usage
 from tests.benchmarks.workshop import Workshop
 
-SIZE = 4096
-PER_FOLDER = 100
-PATIENCE = 300.0
-POLL = 0.05
-"""Seconds between two looks: each costs the daemon a millisecond or two."""
-
-RSYNC = "rsync -a"
-RSYNC_DURABLE = "rsync -a --fsync"
+OURS = Syncd.name
+YARDSTICK = Rsync.name
+GIGABYTE = 2**30
 
 
-class Run(NamedTuple):
-    """One measured copy."""
+class SyncdToThree(Syncd):
+    """One source, three targets."""
 
-    seconds: float
-    cpu: float
+    name = "syncd, three targets"
 
-
-class Tool(NamedTuple):
-    """What copies, whether its copy survives a power cut, and how it did."""
-
-    name: str
-    durable: bool
-    runs: list[Run]
-
-
-def measure(workshop: Workshop, files: int, runs: int) -> dict[str, Any]:
-    """Return the medians; the tools take turns on the same sources."""
-    ours = Tool("syncd, from its start", True, [])
-    ready = Tool("syncd, from being ready", True, [])
-    rsyncs = [Tool(RSYNC, False, []), Tool(RSYNC_DURABLE, True, [])]
-    there = shutil.which("rsync")
-    for _ in range(runs):
-        with workshop.daemon() as daemon:
-            fill(daemon.folder("A"), files)
-            for tool in rsyncs if there else []:
-                target = workshop.new_folder()
-                tool.runs.append(_rsync(tool.name, daemon.folder("A"), target))
-            started, served = _syncd(daemon, files)
-            ours.runs.append(started)
-            ready.runs.append(served)
-    return _told([ours, ready, *rsyncs], files)
+    def copy(self, source: Path, target: Path, work: Path) -> Usage:
+        targets = [target / f"{number}" for number in range(3)]
+        for each in targets:
+            each.mkdir()
+        files = trees.count(source)
+        with self.spreading(source, targets, work) as tool:
+            usage = until_copied(tool, files)
+        trees.remove_markers(source)
+        for each in targets:
+            trees.assert_equal(source, each)
+        return usage
 
 
-def fill(root: Path, files: int) -> None:
-    """Write random files, a hundred to a folder."""
-    for number in range(files):
-        folder = root / f"{number // PER_FOLDER:03}"
-        if number % PER_FOLDER == 0:
-            folder.mkdir()
-        (folder / f"{number % PER_FOLDER:02}").write_bytes(os.urandom(SIZE))
+def measure(workshop: Workshop, plan: Plan) -> Result:
+    """Return what a first copy takes all the tools."""
+    files, size = plan.pick(10_000, 1000), 4096
+    source = workshop.new_folder()
+    trees.fill(source, files, size)
+    tools: list[Contestant] = [
+        Copy(),
+        Rsync(),
+        RsyncDurable(),
+        Rclone(),
+        Unison(),
+        Lsyncd(0),
+        Lsyncd(1),
+        Syncthing(),
+        Syncd(),
+    ]
+    title = f"First copy of {files:,} files of {size:,} bytes"
+    return race(workshop, title, tools, source, plan.pick(5, 1))
+
+
+def measure_many(workshop: Workshop, plan: Plan) -> Result:
+    """Return what a first copy of very many files takes, to one and three targets."""
+    files, size = plan.pick(100_000, 2000), 1024
+    source = workshop.new_folder()
+    trees.fill(source, files, size)
+    tools: list[Contestant] = [
+        Rsync(),
+        RsyncDurable(),
+        Rclone(),
+        Syncd(),
+        SyncdToThree(),
+    ]
+    title = f"First copy of {files:,} files of {size:,} bytes"
+    return race(workshop, title, tools, source, plan.pick(3, 1))
+
+
+def measure_big(workshop: Workshop, plan: Plan) -> Result:
+    """Return what a first copy of one large file takes."""
+    size = plan.pick(4 * GIGABYTE, GIGABYTE // 16)
+    source = workshop.new_folder()
+    trees.fill_one(source / "big", size)
+    tools: list[Contestant] = [Copy(), Rsync(), RsyncDurable(), Syncd()]
+    title = f"First copy of one file of {size / GIGABYTE:g} GiB"
+    return race(workshop, title, tools, source, plan.pick(3, 1))
+
+
+def race(
+    workshop: Workshop,
+    title: str,
+    tools: Sequence[Contestant],
+    source: Path,
+    runs: int,
+) -> Result:
+    """Return the medians; the tools take turns, each into new folders."""
+    taken: dict[str, list[Usage]] = {tool.name: [] for tool in tools}
+    for tool in turns(tools, runs):
+        target, work = workshop.new_folder(), workshop.new_folder()
+        settle_disk()
+        taken[tool.name].append(tool.copy(source, target, work))
+    return _told(title, [tool for tool in tools if taken[tool.name]], taken)
+
+
+def settle_disk() -> None:
+    """Let the disk finish what others wrote, so that nobody pays for it."""
     os.sync()
+    time.sleep(0.1)
 
 
-def _syncd(daemon: Daemon, files: int) -> tuple[Run, Run]:
-    begin = time.perf_counter()
-    daemon.start(ready=False)
-    wait_for(daemon.is_ready, PATIENCE, daemon.log_end, POLL)
-    ready = time.perf_counter()
-    wait_for(lambda: _is_copied(daemon, files), PATIENCE, daemon.status, POLL)
-    end = time.perf_counter()
-    cpu = sum(sum(each.cpu_times()[:2]) for each in daemon.processes())
-    _assert_equal(daemon.folder("A"), daemon.folder("B"))
-    return Run(end - begin, cpu), Run(end - ready, cpu)
-
-
-def _is_copied(daemon: Daemon, files: int) -> bool:
-    """Tell whether the API says that both entries hold everything."""
-    return all(
-        entry["files"] == files and not entry["pending"]
-        for entry in daemon.status()["entries"]
-    )
-
-
-def _rsync(command: str, source: Path, target: Path) -> Run:
-    before = _children_cpu()
-    begin = time.perf_counter()
-    subprocess.run(
-        [*command.split(), "--exclude=.syncd-*", f"{source}/", f"{target}/"], check=True
-    )
-    run = Run(time.perf_counter() - begin, _children_cpu() - before)
-    _assert_equal(source, target)
-    return run
-
-
-def _children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _assert_equal(one: Path, other: Path) -> None:
-    told = difference(tree(one), tree(other))
-    assert not told, told
-
-
-def _told(tools: list[Tool], files: int) -> dict[str, Any]:
+def _told(
+    title: str, tools: Sequence[Contestant], taken: dict[str, list[Usage]]
+) -> Result:
     seconds = {
-        tool.name: median(r.seconds for r in tool.runs) for tool in tools if tool.runs
+        tool.name: median(usage.seconds for usage in taken[tool.name]) for tool in tools
     }
-    ours = seconds[tools[0].name]
-    return {
-        "files": files,
-        "size": SIZE,
-        "tools": [
-            {
-                "name": tool.name,
-                "durable": tool.durable,
-                "seconds": seconds[tool.name],
-                "cpu": median(run.cpu for run in tool.runs),
-                "runs": len(tool.runs),
-            }
-            for tool in tools
-            if tool.runs
-        ],
-        "ratios": {
-            name: ours / seconds[name]
-            for name in (RSYNC, RSYNC_DURABLE)
-            if name in seconds
-        },
-    }
+    peers = {name: took for name, took in seconds.items() if not name.startswith(OURS)}
+    result = Result(title)
+    for tool in sorted(tools, key=lambda tool: seconds[tool.name]):
+        row: Row = {
+            "tool": tool.name,
+            "survives a power cut": str(tool.durable),
+            "seconds": seconds[tool.name],
+        }
+        if peers:
+            row["x best peer"] = seconds[tool.name] / min(peers.values())
+        if YARDSTICK in seconds:
+            row[f"x {YARDSTICK}"] = seconds[tool.name] / seconds[YARDSTICK]
+        row["CPU seconds"] = median(usage.cpu for usage in taken[tool.name])
+        row["peak RSS MB"] = median(usage.megabytes for usage in taken[tool.name])
+        row["n"] = len(taken[tool.name])
+        result.rows.append(row)
+    durable = [tool.name for tool in tools if tool.durable is not Durable.NO]
+    result.notes += _ratios(seconds, [name for name in durable if name in peers])
+    return result
+
+
+def _ratios(seconds: dict[str, float], durable: Sequence[str]) -> list[str]:
+    notes = []
+    if durable:
+        best = min(durable, key=seconds.__getitem__)
+        ratio = seconds[OURS] / seconds[best]
+        notes.append(
+            f"syncd takes {ratio:.2f} x {best}, the fastest peer whose copy"
+            " survives a power cut"
+        )
+    if SyncdToThree.name in seconds:
+        ratio = seconds[SyncdToThree.name] / seconds[OURS]
+        notes.append(f"three targets take {ratio:.2f} x one target")
+    return notes

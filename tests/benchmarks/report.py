@@ -1,0 +1,89 @@
+"""How figures are shown and kept, and where they were taken."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.contestant import program
+from tests.benchmarks.plan import Result
+
+VERSIONS = {
+    "rsync": "--version",
+    "lsyncd": "--version",
+    "unison": "-version",
+    "syncthing": "--version",
+    "rclone": "version",
+    "cp": "--version",
+}
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+def show(result: Result) -> None:
+    """Print one table."""
+    columns = list(dict.fromkeys(key for row in result.rows for key in row))
+    table = Table(title=result.title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in result.rows:
+        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+    OUT.print()
+    OUT.print(table)
+    for note in result.notes:
+        OUT.print(f"  {note}")
+
+
+def keep(file: Path, machine: Mapping[str, Any], results: Mapping[str, Result]) -> None:
+    """Write the figures so far as JSON."""
+    figures = {name: asdict(result) for name, result in results.items()}
+    document = {"machine": machine, "figures": figures}
+    file.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def machine(place: Path) -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "memory GiB": round(psutil.virtual_memory().total / 2**30, 1),
+        "kernel": platform.release(),
+        "filesystem": _filesystem(place),
+        "python": platform.python_version(),
+        "versions": {name: told for name in VERSIONS if (told := _version(name))},
+    }
+
+
+def _cell(figure: float | str) -> str:
+    if isinstance(figure, float):
+        return f"{figure:.1f}" if figure >= 100 else f"{figure:.2f}"
+    return f"{figure:,}" if isinstance(figure, int) else figure
+
+
+def _filesystem(place: Path) -> str:
+    mounts = [
+        each
+        for each in psutil.disk_partitions(all=True)
+        if place.resolve().is_relative_to(each.mountpoint)
+    ]
+    best = max(mounts, key=lambda each: len(each.mountpoint), default=None)
+    return best.fstype if best else "unknown"
+
+
+def _version(name: str) -> str:
+    path = program(name)
+    if path is None:
+        return ""
+    told = subprocess.run(
+        [path, VERSIONS[name]], capture_output=True, text=True, check=False
+    )
+    return (told.stdout or told.stderr).partition("\n")[0].strip()
