@@ -1,5 +1,6 @@
 """python -m tests.benchmarks: real daemons on local folders, beside their peers."""
 
+import signal
 import sys
 import tempfile
 import time
@@ -65,6 +66,7 @@ def main(
     place: Path,
 ) -> None:
     """Measure syncd and what else is installed, by turns."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     plan = Plan(quick, million, idle_seconds)
     machine = report.machine(place)
     for name, figure in machine.items():

@@ -13,7 +13,8 @@ from tests.benchmarks import trees
 from tests.benchmarks.contestant import Durable, program
 from tests.benchmarks.usage import PeakMemory, Usage, cpu_seconds
 
-PATIENCE = 3600.0
+PATIENCE = 1800.0
+"""Seconds."""
 LEISURE = 4.0
 """A look at the trees may take a fifth of one core, so as not to slow what it sees."""
 
@@ -26,6 +27,8 @@ class Following(NamedTuple):
     pids: Sequence[int]
     has_copied: Callable[[int], bool]
     """Tells whether the target holds so many files and nothing is left to do."""
+    look_every: float = 0.005
+    """Seconds; a look at the trees is harmless, a question costs who answers it."""
 
 
 class Follower:
@@ -59,7 +62,7 @@ class Follower:
 def until_copied(tool: Following, files: int) -> Usage:
     """Return what a tool took from its start until the target has so many files."""
     with PeakMemory(tool.pids) as peak:
-        wait_gently(lambda: tool.has_copied(files))
+        wait_gently(lambda: tool.has_copied(files), tool.look_every)
         seconds = time.perf_counter() - tool.begun
         used = cpu_seconds(tool.pids)
     return Usage(seconds, used, peak.megabytes)

@@ -24,7 +24,6 @@ from tests.benchmarks.workshop import Workshop
 from tests.benchmarks.writer import writing
 
 SIZE = 128
-WARM_UP = 5
 PAUSE = 0.02
 """Seconds between two writes, so that each meets an idle tool."""
 LOST = 60.0
@@ -92,10 +91,11 @@ def _race(
 def _round(course: Course, name: str, writes: int) -> list[float]:
     folder = course.source / name
     folder.mkdir()
+    warm_up = 1 + writes // 10
     return [
         _once(folder / f"{number}", course.target / name / f"{number}")
-        for number in range(WARM_UP + writes)
-    ][WARM_UP:]
+        for number in range(warm_up + writes)
+    ][warm_up:]
 
 
 def _once(source: Path, target: Path) -> float:

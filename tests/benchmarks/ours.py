@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from syncd.config.values import Entry
 from tests.acceptance.asking import wait_for
 from tests.acceptance.daemon import Daemon
 from tests.benchmarks.contestant import Durable
 from tests.benchmarks.followers import PATIENCE, Follower, Following
-from tests.benchmarks.usage import Usage, cpu_seconds
+from tests.benchmarks.usage import Usage
 
 SETTINGS: dict[str, Any] = {}
 """What the entries are told beside their roots."""
@@ -20,8 +22,8 @@ if "guard" in Entry.model_fields:
     # The storms delete everything there is, which a guard is there to stop.
     SETTINGS["guard"] = {"deletions": 0, "overwrites": 0, "rollbacks": 0}
 
-POLL = 0.02
-"""Seconds between two looks: each costs the daemon a millisecond or two."""
+POLL = 0.03
+"""Seconds between two questions: each costs the daemon a millisecond or two."""
 
 BUCKET = re.compile(r'^syncd_loop_blocked_seconds_bucket\{le="(\S+)"\} (\S+)$', re.M)
 
@@ -62,10 +64,13 @@ class Placed(Daemon):
 
     def holds(self, files: int) -> bool:
         """Tell whether the API says that all entries hold so many, and it is idle."""
-        return self.is_ready() and all(
-            entry["files"] == files and not entry["pending"]
-            for entry in self.status()["entries"]
-        )
+        assert self.process is not None
+        assert self.process.poll() is None, self.log_end()
+        try:
+            entries = self.status()["entries"]
+        except httpx.TransportError:
+            return False
+        return all(each["files"] == files and not each["pending"] for each in entries)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -93,7 +98,7 @@ class Syncd(Follower):
         roots = {f"T{number}": root for number, root in enumerate(targets)}
         with Placed(work, {"A": source, **roots}) as daemon:
             begun = daemon.start_unready()
-            yield Following(begun, [daemon.pid], daemon.holds)
+            yield Following(begun, [daemon.pid], daemon.holds, POLL)
 
 
 class Stock:
@@ -108,16 +113,14 @@ class Stock:
     @contextmanager
     def running(self) -> Iterator[Placed]:
         """Run it until the end; it is at rest when it is lent."""
+        since = time.time()
         self.daemon.start_unready()
-        self.daemon.until_ready()
-        began = self.daemon.status()["time"] - self.daemon.status()["uptime"]
-        wait_for(lambda: self.daemon.walked(began), PATIENCE, every=POLL)
-        yield self.daemon
-        self.daemon.stop()
-
-    def cpu(self) -> float:
-        """Return the CPU seconds its processes have used since they started."""
-        return cpu_seconds([self.daemon.pid])
+        try:
+            self.daemon.until_ready()
+            wait_for(lambda: self.daemon.walked(since), PATIENCE, every=POLL)
+            yield self.daemon
+        finally:
+            self.daemon.stop()
 
 
 def _longest(metrics: str) -> float:

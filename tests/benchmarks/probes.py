@@ -17,6 +17,10 @@ PIECE = 100 * 1024
 PIECES = 10
 WHOLE = 2**20
 REPLACED = 15
+PATIENT = 3.0
+"""How many times as long as it took to write the last version is waited for: rsync
+never brings it when it has the size and the second of the one before.
+"""
 
 
 def measure(workshop: Workshop, plan: Plan) -> Result:
@@ -39,13 +43,14 @@ def _probe(workshop: Workshop, follower: Follower, seconds: float) -> Row:
     with follower.following(source, target, work) as tool:
         wait_gently(lambda: tool.has_copied(1))
         partial = _slow_writer(source / "slow", target / "slow", seconds)
-        seen = _replacement(source / "replaced", target / "replaced", seconds)
+        seen, came = _replacement(source / "replaced", target / "replaced", seconds)
     return {
         "tool": follower.name,
         "partial sizes seen": ", ".join(f"{n // 1024} KiB" for n in partial) or "none",
         "reader: ok": seen["ok"],
         "missing": seen["missing"],
         "torn": seen["torn"],
+        "last version came": "yes" if came else "no",
     }
 
 
@@ -69,8 +74,10 @@ def _slow_writer(source: Path, target: Path, seconds: float) -> list[int]:
     return sorted(seen - {PIECE * PIECES})
 
 
-def _replacement(source: Path, target: Path, seconds: float) -> Counter[str]:
-    """Return how often the copy was whole, was not there, was neither version."""
+def _replacement(
+    source: Path, target: Path, seconds: float
+) -> tuple[Counter[str], bool]:
+    """Return how often the copy was whole, missing or torn; and if the last came."""
     contents = [os.urandom(WHOLE) for _ in range(REPLACED)]
     known = {hashlib.blake2b(content).digest() for content in contents}
     source.write_bytes(contents[0])
@@ -94,11 +101,13 @@ def _replacement(source: Path, target: Path, seconds: float) -> Counter[str]:
             fresh.write_bytes(content)
             fresh.rename(source)
             time.sleep(seconds / REPLACED)
-        wait_gently(lambda: _is(target, contents[-1]))
+        deadline = time.monotonic() + PATIENT * seconds
+        while not (came := _is(target, contents[-1])) and time.monotonic() < deadline:
+            time.sleep(0.05)
     finally:
         over.set()
         reader.join()
-    return seen
+    return seen, came
 
 
 def _is(path: Path, content: bytes) -> bool:

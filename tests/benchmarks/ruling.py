@@ -14,7 +14,7 @@ from tests.benchmarks.restarting import stock
 from tests.benchmarks.workshop import Workshop
 
 ONLY_A: list[dict[str, Any]] = [
-    {"match": {"path": f"/**{digit}/*"}, "sync": ["A"]} for digit in range(10)
+    {"match": {"path": f"/*{digit}/*"}, "sync": ["A"]} for digit in range(10)
 ]
 """One rule by the last digit of the folder; B loses everything."""
 

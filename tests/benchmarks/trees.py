@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from tests.acceptance import trees
@@ -40,11 +41,14 @@ def count(root: Path) -> int:
 
 
 def sizes(root: Path) -> dict[str, int]:
-    """Return the size of every file below a root that is not hidden."""
+    """Return the size of every file below a root that is not hidden.
+
+    What vanishes while it is looked at is not there.
+    """
     found: dict[str, int] = {}
     waiting = [str(root)]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        with suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue

@@ -8,7 +8,7 @@ from typing import Self
 
 from tests.benchmarks import trees
 from tests.benchmarks.followers import Following, until_copied
-from tests.benchmarks.ours import Placed, Stock
+from tests.benchmarks.ours import POLL, Placed, Stock
 
 
 class Workshop:
@@ -50,7 +50,8 @@ class Workshop:
         trees.fill(roots["A"], files, size)
         daemon = self._lent.enter_context(Placed(self.new_folder(), roots))
         begun = daemon.start_unready()
-        first = until_copied(Following(begun, [daemon.pid], daemon.holds), files)
+        tool = Following(begun, [daemon.pid], daemon.holds, POLL)
+        first = until_copied(tool, files)
         daemon.stop()
         trees.assert_equal(*roots.values())
         return Stock(daemon, files, first)
