@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What the tests compare with and look through; installed when missing.
 DEBIAN_PACKAGES := curl rsync strace systemd
 
+# How the benchmarks are run, as in: make bench BENCH='--quick --only copy'
+BENCH ?=
+
 # Every entry is a process: without kept bytecode each start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -48,8 +51,10 @@ check: $(VENV)/.tests docs ## format, lint, types, layers, documentation
 core-coverage: $(VENV)/.tests
 	$(BIN)/pytest -q -n 2 tests/core --cov=syncd.core --cov-fail-under=100
 
-bench: $(VENV)/.tests debian-packages ## measure, beside rsync
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.peers debian-packages ## measure, beside rsync, rclone, unison, ...
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench: DEBIAN_PACKAGES += lsyncd syncthing unison
 
 docs: $(VENV)/.tests ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build
@@ -70,6 +75,11 @@ $(VENV)/.tests: $(VENV)/.runs
 	@$(PIP) --config-settings editable_mode=compat --editable '.[check,docs,test]'
 	@touch $@
 
+$(VENV)/.peers: $(VENV)/.tests
+	@echo "Installing what the benchmarks compare with ..."
+	@$(PIP) --config-settings editable_mode=compat --editable '.[bench]'
+	@touch $@
+
 debian-packages:
 	@command -v dpkg-query >/dev/null || exit 0; \
 	missing=$$(for package in $(DEBIAN_PACKAGES); do \
@@ -77,7 +87,7 @@ debian-packages:
 	  || echo $$package; done); \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" != 0 ]; then \
-	  echo "The tests need these Debian packages, and only root can install them:" \
+	  echo "This needs these Debian packages, and only root can install them:" \
 	    $$missing >&2; exit 1; fi; \
 	echo "Installing" $$missing "..."; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

@@ -51,6 +51,11 @@ PEERS = ("rsync", "rclone", "unison", "lsyncd", "syncthing")
     "--json", "file", type=click.Path(path_type=Path), help="Keep the figures."
 )
 @click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    help="Write them as a part of the documentation.",
+)
+@click.option(
     "--place",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(tempfile.gettempdir()),
@@ -63,6 +68,7 @@ def main(
     million: bool,
     idle_seconds: float,
     file: Path | None,
+    page: Path | None,
     place: Path,
 ) -> None:
     """Measure syncd and what else is installed, by turns."""
@@ -87,9 +93,12 @@ def main(
                 continue
             report.show(results[name])
             report.OUT.print(f"  ({time.monotonic() - begin:.0f} s)")
+            results.pop("loop", None)
             results["loop"] = loop_blocked()
             if file is not None:
                 report.keep(file, machine, results)
+            if page is not None:
+                page.write_text(report.as_page(machine, results))
     report.show(loop_blocked())
     sys.exit(1 if failed else 0)
 

@@ -18,7 +18,7 @@ from tests.benchmarks.followers import (
     wait_gently,
 )
 from tests.benchmarks.ours import Syncd
-from tests.benchmarks.plan import Plan, Result, spread
+from tests.benchmarks.plan import Plan, Result, against, spread
 from tests.benchmarks.syncthing import Syncthing
 from tests.benchmarks.workshop import Workshop
 from tests.benchmarks.writer import writing
@@ -57,6 +57,7 @@ def measure(workshop: Workshop, plan: Plan) -> Result:
         with ExitStack() as stack:
             courses = [_open(stack, workshop, slow, in_place)] * slow.is_here()
             _race(result, courses, 1, plan.pick(20, 3), 0)
+    result.notes = against(result.rows, Lsyncd(0).name, ["p50 ms", "p99 ms"])
     return result
 
 
@@ -85,7 +86,15 @@ def _race(
             wait_gently(lambda c=course, n=files: c.tool.has_copied(n))  # type: ignore[misc]
     for name, taken in times.items():
         others = f"{rate} a second" if rate else "none"
-        result.rows.append({"tool": name, "other writes": others, **spread(taken)})
+        durable = str(of[name].follower.durable)
+        result.rows.append(
+            {
+                "tool": name,
+                "survives a power cut": durable,
+                "other writes": others,
+                **spread(taken),
+            }
+        )
 
 
 def _round(course: Course, name: str, writes: int) -> list[float]:

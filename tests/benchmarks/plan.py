@@ -1,6 +1,8 @@
 """How much is measured, and what comes of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from statistics import quantiles
 from typing import TypeVar
 
@@ -41,3 +43,17 @@ def spread(seconds: list[float]) -> Row:
         "max ms": max(seconds) * 1000,
         "n": len(seconds),
     }
+
+
+def against(rows: Sequence[Row], yardstick: str, columns: Sequence[str]) -> list[str]:
+    """Return notes on how ours compare with one tool; its rows are paired in order."""
+    ours = [row for row in rows if str(row["tool"]).startswith("syncd")]
+    theirs = [row for row in rows if row["tool"] == yardstick]
+    notes = []
+    for mine, other in zip(ours, cycle(theirs), strict=False):
+        ratios = ", ".join(
+            f"{column} x {float(mine[column]) / float(other[column]):.2f}"
+            for column in columns
+        )
+        notes.append(f"{mine['tool']} against {yardstick}: {ratios}")
+    return notes

@@ -31,7 +31,7 @@ OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 def show(result: Result) -> None:
     """Print one table."""
-    columns = list(dict.fromkeys(key for row in result.rows for key in row))
+    columns = _columns(result)
     table = Table(title=result.title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
@@ -50,6 +50,26 @@ def keep(file: Path, machine: Mapping[str, Any], results: Mapping[str, Result]) 
     file.write_text(json.dumps(document, indent=2) + "\n")
 
 
+def as_page(machine: Mapping[str, Any], results: Mapping[str, Result]) -> str:
+    """Return all figures as a part of the documentation."""
+    versions = ", ".join(machine["versions"].values())
+    lines = [
+        f"Taken {machine['time'][:10]} on {machine['cores']} cores,"
+        f" {machine['memory GiB']} GiB of memory, {machine['filesystem']},"
+        f" Linux {machine['kernel']}, Python {machine['python']}; {versions}.",
+    ]
+    for result in results.values():
+        columns = _columns(result)
+        rows = [[_cell(row.get(name, "")) for name in columns] for row in result.rows]
+        lines += ["", f".. csv-table:: {result.title}", "   :header-rows: 1", ""]
+        lines += [
+            "   " + ", ".join(f'"{cell}"' for cell in row) for row in (columns, *rows)
+        ]
+        for note in result.notes:
+            lines += ["", f"* {note}"]
+    return "\n".join(lines) + "\n"
+
+
 def machine(place: Path) -> dict[str, Any]:
     """Return what the figures depend on."""
     return {
@@ -61,6 +81,10 @@ def machine(place: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: told for name in VERSIONS if (told := _version(name))},
     }
+
+
+def _columns(result: Result) -> list[str]:
+    return list(dict.fromkeys(key for row in result.rows for key in row))
 
 
 def _cell(figure: float | str) -> str:

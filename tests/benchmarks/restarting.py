@@ -8,7 +8,7 @@ from tests.acceptance.asking import wait_for
 from tests.benchmarks.followers import PATIENCE
 from tests.benchmarks.ours import POLL, Stock
 from tests.benchmarks.peers import RsyncLooking
-from tests.benchmarks.plan import Plan, Result, Row
+from tests.benchmarks.plan import Plan, Result, Row, against
 from tests.benchmarks.usage import PeakMemory, Usage, cpu_seconds
 from tests.benchmarks.workshop import Workshop
 
@@ -36,7 +36,8 @@ def measure(workshop: Workshop, plan: Plan) -> Result:
         walked.append(settled)
     rows = [_row("syncd, until ready", ready), _row("syncd, until walked", walked)]
     rows += [_row(rsync.name, looked)] * bool(looked)
-    return Result(f"Restart with {files:,} files, nothing changed", rows)
+    notes = against(rows, rsync.name, ["seconds"])
+    return Result(f"Restart with {files:,} files, nothing changed", rows, notes)
 
 
 def _restart(many: Stock) -> tuple[Usage, Usage]:

@@ -17,7 +17,7 @@ from tests.benchmarks import trees
 from tests.benchmarks.contestant import turns
 from tests.benchmarks.followers import Follower, Following, Lsyncd, wait_gently
 from tests.benchmarks.ours import Syncd
-from tests.benchmarks.plan import Plan, Result, Row
+from tests.benchmarks.plan import Plan, Result, Row, against
 from tests.benchmarks.usage import cpu_seconds
 from tests.benchmarks.workshop import Workshop
 
@@ -64,6 +64,7 @@ def measure(workshop: Workshop, plan: Plan) -> Result:
             row["n"] = runs
             trees.assert_equal(site.source, site.target)
     result.rows = list(rows.values())
+    result.notes = against(result.rows, Lsyncd(0).name, list(kinds))
     return result
 
 
