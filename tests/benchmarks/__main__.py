@@ -59,7 +59,7 @@ PEERS = ("rsync", "rclone", "unison", "lsyncd", "syncthing")
     "--place",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(tempfile.gettempdir()),
-    help="Where to work; all of it (60 GB without --quick) is removed at the end.",
+    help="Where to work; all of it (25 GB without --quick) is removed at the end.",
 )
 def main(
     *,

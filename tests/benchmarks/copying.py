@@ -1,6 +1,7 @@
 """How long a first copy takes: many files, very many, three targets, a large one."""
 
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,7 +83,7 @@ def measure_big(workshop: Workshop, plan: Plan) -> Result:
     trees.fill_one(source / "big", size)
     tools: list[Contestant] = [Copy(), Rsync(), RsyncDurable(), Syncd()]
     title = f"First copy of one file of {size / GIGABYTE:g} GiB"
-    return race(workshop, title, tools, source, plan.pick(3, 1))
+    return race(workshop, title, tools, source, plan.pick(3, 1), keep=False)
 
 
 def race(
@@ -91,13 +92,20 @@ def race(
     tools: Sequence[Contestant],
     source: Path,
     runs: int,
+    *,
+    keep: bool = True,
 ) -> Result:
-    """Return the medians; the tools take turns, each into new folders."""
+    """Return the medians; the tools take turns, each into new folders.
+
+    Copies stay until all is over, unless they are few and large.
+    """
     taken: dict[str, list[Usage]] = {tool.name: [] for tool in tools}
     for tool in turns(tools, runs):
         target, work = workshop.new_folder(), workshop.new_folder()
         settle_disk()
         taken[tool.name].append(tool.copy(source, target, work))
+        if not keep:
+            shutil.rmtree(target)
     return _told(title, [tool for tool in tools if taken[tool.name]], taken)
 
 

@@ -45,7 +45,12 @@ def spread(seconds: list[float]) -> Row:
     }
 
 
-def against(rows: Sequence[Row], yardstick: str, columns: Sequence[str]) -> list[str]:
+def against(
+    rows: Sequence[Row],
+    yardstick: str,
+    columns: Sequence[str],
+    named_by: Sequence[str] = ("tool",),
+) -> list[str]:
     """Return notes on how ours compare with one tool; its rows are paired in order."""
     ours = [row for row in rows if str(row["tool"]).startswith("syncd")]
     theirs = [row for row in rows if row["tool"] == yardstick]
@@ -55,5 +60,6 @@ def against(rows: Sequence[Row], yardstick: str, columns: Sequence[str]) -> list
             f"{column} x {float(mine[column]) / float(other[column]):.2f}"
             for column in columns
         )
-        notes.append(f"{mine['tool']} against {yardstick}: {ratios}")
+        name = ", ".join(str(mine[column]) for column in named_by)
+        notes.append(f"{name}, against {yardstick}: {ratios}")
     return notes

@@ -110,4 +110,5 @@ def _version(name: str) -> str:
     told = subprocess.run(
         [path, VERSIONS[name]], capture_output=True, text=True, check=False
     )
-    return (told.stdout or told.stderr).partition("\n")[0].strip()
+    words = (told.stdout or told.stderr).partition("\n")[0].strip()
+    return words if name in words else f"{name}, {words}"
