@@ -28,8 +28,10 @@ class Workshop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lent.close()
-        shutil.rmtree(self.folder)
+        try:
+            self._lent.close()
+        finally:
+            shutil.rmtree(self.folder)
 
     def new_folder(self) -> Path:
         """Return a folder that was never used."""
