@@ -157,6 +157,7 @@ class Parts:
             addresses=addresses,
             check=self.ended.check is not Check.NONE,
             keep=Promise(*one.keep) if one.keep.days else None,
+            debug=self._loaded.log.level == "debug",
         )
 
     def _hear(self, name: str, message: wire.Up) -> None:

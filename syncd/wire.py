@@ -213,6 +213,8 @@ class Settings(Struct, frozen=True, tag=True):
     """Whether the ledger is to be looked through first: the last stop was none."""
     keep: Promise | None = None
     """For how long what is replaced or deleted is kept; None: not at all."""
+    debug: bool = False
+    """Whether what only helps to find a fault is wanted."""
 
 
 class Ask(Struct, frozen=True, tag=True):

@@ -58,9 +58,11 @@ class Files:
     ) -> tuple[int, list[FileView]]:
         """Return how many files there are in all, and some of them."""
         plain = path is None and owner is None and state is None
+        row, rest = self._referee.ranks.seek(offset) if plain else (0, offset)
         page = await self._store.read(
             files.page,
-            offset=offset,
+            row=row,
+            offset=rest,
             limit=limit,
             path=path,
             owner=self._mask(owner),

@@ -77,6 +77,7 @@ class Entry:
         settings = await self._ask()
         if settings is None:
             return
+        self.log.debugging = settings.debug
         folder = Path(settings.state)
         lock = await hold(folder)
         self._ledger = await asyncio.to_thread(

@@ -82,10 +82,13 @@ class Log:
 
     def __init__(self, send: Callable[[Up], None]) -> None:
         self._send = send
+        self.debugging = True
+        """Whether anybody keeps what only helps to find a fault."""
 
     def debug(self, event: str, **fields: Any) -> None:
         """Tell what only somebody looking for a fault wants to know."""
-        self._send(Told("debug", event, fields))
+        if self.debugging:
+            self._send(Told("debug", event, fields))
 
     def info(self, event: str, **fields: Any) -> None:
         """Tell what goes as it should."""

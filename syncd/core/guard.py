@@ -7,7 +7,7 @@ again it is let go, or, when it was too much, *held* until a person decides. Wha
 person ordered of syncd is not judged.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from math import inf
@@ -164,7 +164,9 @@ class Guard:
         """Changes kept from the others, held or not; folders too."""
         self.files: Counter[Alarm] = Counter()
         """The same without folders."""
-        self._passed: dict[Alarm, dict[int, float]] = {alarm: {} for alarm in Alarm}
+        self._passed: dict[Alarm, OrderedDict[int, float]] = {
+            alarm: OrderedDict() for alarm in Alarm
+        }
         self._first: dict[Alarm, float] = {}
         self._last: dict[Alarm, float] = {}
         self._most, self._most_at = 0, -inf
@@ -322,8 +324,9 @@ class Guard:
 
     def _forget(self, now: float) -> None:
         for rows in self._passed.values():
+            # Ordered: to find the first of a dict takes as long as it had others.
             while rows and not now - WINDOW < next(iter(rows.values())) <= now:
-                del rows[next(iter(rows))]
+                rows.popitem(last=False)
 
 
 def passed(before: File, after: File) -> tuple[Slot, Alarm] | None:

@@ -97,6 +97,10 @@ class Batch:
         """Tell whether any of the paths was known before this batch."""
         return bool(self._before)
 
+    def knows(self, path: str) -> bool:
+        """Tell whether anything of the path was known before this batch."""
+        return path in self._before
+
     def held_by(self, slot: Slot, path: str) -> Kind | None:
         """Return what the entry was known to have at the path before this batch."""
         known = self._before.get(path)
@@ -332,6 +336,8 @@ def _counted(batch: Batch, news: Reported, world: World) -> tuple[int, int]:
     slot, moved = news.slot, _moved(news)
     for change in news.changes:
         path = change.seen.path if isinstance(change, Found) else change.path
+        if not batch.knows(path):
+            continue  # All that a first copy tells.
         if batch.held_by(slot, path) not in CONTENTS:
             continue
         file = batch.file(path)

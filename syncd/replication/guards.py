@@ -109,12 +109,17 @@ class Guards:
         """Return how much may change on entries at once; on others: whatever."""
         result = {}
         for slot, one in self._guards.items():
-            if self._meant.get(slot, -inf) <= now:
+            if not self._is_meant(slot, now):
                 scanning = has(self._unscanned, slot)
                 room = one.room(now, self._files(slot), scanning=scanning)
                 if room != AT_WILL:
                     result[slot] = room
         return result
+
+    def _is_meant(self, slot: Slot, now: float) -> bool:
+        """Tell whether whatever comes is meant, for a minute if the clock is right."""
+        until = self._meant.get(slot, -inf)
+        return until == inf or now < until <= now + WINDOW
 
     def keeping(self, now: float) -> Keeping:
         """Return what is to be kept of whatever changes, however little it is."""
@@ -348,6 +353,9 @@ def _job(hold: Hold) -> _Job:
 
 def _dealt(job: _Job, world: World, file: File) -> File:
     held = file.copies[job.slot].held
-    if held is None or held.alarm not in job.alarms or held.since > job.upto:
+    if held is None or held.alarm not in job.alarms:
+        return file
+    # What seems to come from the future is from before the clock was set back.
+    if job.upto < held.since <= world.now:
         return file
     return job.deal(file, job.slot, world)

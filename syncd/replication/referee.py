@@ -34,6 +34,7 @@ from syncd.replication.guards import APPROVE, RESTORE, Guards
 from syncd.replication.incoming import Incoming
 from syncd.replication.judging import Judging, in_force
 from syncd.replication.lane import Lane
+from syncd.replication.ranks import Ranks
 from syncd.replication.tally import Tally
 from syncd.store import doubts, files
 from syncd.store.database import Store
@@ -87,6 +88,7 @@ class Referee:
         self._ids = count(1)
         self.judging = Judging(store)
         self.tally = Tally()
+        self.ranks = Ranks()
         self.chronicle = Chronicle()
         self.guards = Guards(
             store, members, holds=lambda slot: self.tally.of(slot).files, tell=tell
@@ -281,9 +283,16 @@ class Referee:
 
     async def _begin(self) -> None:
         # For a large index this takes a while, in which the children can start.
-        self.tally.fill(await self._store.read(files.count))
+        await self._count_all()
         self._counted.set()
         await self._work()
+
+    async def _count_all(self) -> None:
+        counts, blocks = await asyncio.gather(
+            self._store.read(files.count), self._store.read(files.blocks)
+        )
+        self.tally.fill(counts)
+        self.ranks.fill(blocks)
 
     async def _work(self) -> None:
         while True:
@@ -396,6 +405,7 @@ class Referee:
 
     def _count(self, touched: Sequence[Touched]) -> None:
         self.tally.change((one.was, one.now) for one in touched)
+        self.ranks.change(touched)
         self.guards.count(touched, self._now())
 
     def _dispatch(self, touched: Sequence[Touched]) -> None:

@@ -27,6 +27,9 @@ from syncd.store.schema import files
 KINDS = {Kind.FILE: 0, Kind.LINK: 1, Kind.DIRECTORY: 2}
 """How a kind is written in its column; what is below DIRECTORY is listed."""
 
+BLOCK = 1024
+"""Rows that ``blocks`` counts together."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(File).decode
 _IN = 500
@@ -213,20 +216,29 @@ def page(
     owner: Mask = 0,
     where: str | None = None,
     total: int | None = None,
+    row: int = 0,
 ) -> Page:
     """Return the files and links there are, in the order they became known.
 
     ``path`` keeps a path and what is below it, ``owner`` what those entries
     own, ``where`` is "uptodate", "pending", "blocked", "conflict" or "held". ``total``
-    spares counting when it is known.
+    spares counting when it is known, ``row`` passing over what comes before it.
     """
     kept = _kept(path, owner, where)
-    query = select(files.c.id, files.c.record).where(*kept).order_by(files.c.id)
+    query = _RECORDS.where(*kept, files.c.id >= row).order_by(files.c.id)
     rows = db.execute(query.limit(limit).offset(offset)).all()
     if total is None:
         count = select(func.count()).select_from(files).where(*kept)
         total = db.execute(count).scalar_one()
     return Page(total=total, files=[_file(row) for row in rows])
+
+
+def blocks(db: Connection) -> list[tuple[int, int]]:
+    """Return how many listed files every BLOCK rows hold: the block's number first."""
+    block = files.c.id.op("/")(BLOCK)
+    listed = _kept(None, 0, None)
+    query = select(block, func.count()).where(*listed).group_by(block)
+    return [(number, count) for number, count in db.execute(query)]
 
 
 def by_fid(db: Connection, fid: str) -> File:

@@ -93,5 +93,4 @@ Index(
     "files_held",
     files.c.id,
     sqlite_where=files.c.held != 0,
-    postgresql_where=files.c.held != 0,
 )

@@ -202,6 +202,37 @@ async def test_what_is_approved_goes_to_the_others(house: House):
     assert counts(house) == [5] * 3
 
 
+@pytest.mark.parametrize(("verb", "left"), [("approve", 6), ("restore", 12)])
+async def test_a_decision_counts_though_the_clock_was_set_back(house, verb, left):
+    await delete(house, *range(6))
+    await rest(house)
+    await house.pass_time(-3600)
+    await getattr(house.referee, verb)("A")
+    await house.peace()
+
+    assert counts(house) == [left] * 3
+    assert waiting(house) == {}
+
+
+async def test_what_is_kept_is_let_go_though_the_clock_was_set_back(tmp_path: Path):
+    async with guarded(tmp_path, MILD) as house:
+        await filled(house)
+        await delete(house, *range(6))
+        await house.pass_time(-3600)
+        await rest(house)
+
+        assert counts(house) == [6] * 3
+
+
+async def test_that_all_was_meant_counts_no_hour_when_the_clock_is_set_back(house):
+    guards = house.referee.guards
+    guards.scans(0, meant=True)
+    guards.scanned(0, house.now)
+    assert 0 not in guards.rooms(house.now)
+
+    assert 0 in guards.rooms(house.now - 3600)
+
+
 async def test_what_is_restored_comes_back(house: House):
     await delete(house, *range(6))
     await rest(house)

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from syncd.core import dispute
 from syncd.core.file import Doubt, File, has
 from syncd.core.world import OnDelete, OnUnmatch
+from syncd.replication.ranks import Ranks
 from syncd.replication.tally import Tally
 from syncd.store import files
 from tests.replication.simulation import NAMES, Simulation
@@ -306,9 +307,13 @@ class Storm(RuleBasedStateMachine):
                 assert copy.present == (path in storage.disk), (name, file)
 
     def _tally_is_true(self) -> None:
-        true = Tally()
+        true, ranks = Tally(), Ranks()
         with self.all.store.engine.connect() as db:
             true.fill(files.count(db))
+            ranks.fill(files.blocks(db))
+        places = range(true.files)
+        seek = self.all.referee.ranks.seek
+        assert [seek(place) for place in places] == [ranks.seek(p) for p in places]
         for name in self.all.names:
             counted = self.all.referee.tally.of(self._slot(name))
             assert counted == true.of(self._slot(name))

@@ -144,8 +144,9 @@ class Watcher(WatchCallback):
             yield
         except BaseException:
             self._expected.cancel(ends)
-            self._add_tree(folder)
-            self._teller.say(folder, What.TREE)  # Another's making may be unheard.
+            if folder not in self._watches:  # Another's making may be unheard.
+                self._add_tree(folder)
+                self._teller.say(folder, What.TREE)
             raise
         if self._add_tree(folder):
             self._teller.say(folder, What.TREE)
@@ -236,9 +237,11 @@ class Watcher(WatchCallback):
         what = _what_folder(mask) if is_folder else _what_file(mask)
         # Watch before telling: what comes later is told, what came before is walked.
         if is_folder and mask & _GONE:
+            moved = mask & _IN.IN_MOVED_FROM
             with self._turn:
-                self._polling.discard_tree(path)
-            if mask & _IN.IN_MOVED_FROM:
+                # What is deleted was empty, and there may be very many.
+                (self._polling.discard_tree if moved else self._polling.discard)(path)
+            if moved:
                 self._drop_tree(path)
         elif what is What.TREE:
             self._add_tree(path)
