@@ -4,13 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.daemon import Daemon
+from tests.acceptance.daemon import UNGUARDED, Daemon
 
 
 @pytest.fixture
 def pair() -> Iterator[Daemon]:
     """A running daemon with empty entries A and B that hold everything."""
     with Daemon("A", "B") as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def wild() -> Iterator[Daemon]:
+    """The same without guards: whatever changes is meant."""
+    with Daemon("A", "B", settings=dict.fromkeys("AB", UNGUARDED)) as daemon:
         yield daemon
 
 

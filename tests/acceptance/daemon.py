@@ -46,6 +46,10 @@ def free_port() -> int:
             return port
 
 
+UNGUARDED = {"guard": {"deletions": 0, "overwrites": 0, "rollbacks": 0}}
+"""How an entry is configured where most of it may change: nothing is held."""
+
+
 class Daemon(Folders, Asking):
     """One daemon on local folders, everything in a short folder of its own."""
 

@@ -19,35 +19,35 @@ def transfers(daemon: Daemon) -> list[str]:
     ]
 
 
-def test_43_a_stopped_entry_catches_up_with_500_changes(pair: Daemon):
+def test_43_a_stopped_entry_catches_up_with_500_changes(wild: Daemon):
     """Made, edited, deleted and renamed meanwhile: each file is copied once."""
     for number in range(200):
-        pair.write("A", f"{number % 10}/{number}", content(300, seed=number))
-    pair.converged()
-    pair.stop_entry("B")
-    before = len(transfers(pair))
+        wild.write("A", f"{number % 10}/{number}", content(300, seed=number))
+    wild.converged()
+    wild.stop_entry("B")
+    before = len(transfers(wild))
 
     chance = random.Random(43)
     for number in range(500):
         name = f"{number % 10}/{chance.randrange(300)}"
-        path = pair.path("A", name)
+        path = wild.path("A", name)
         match chance.randrange(4):
             case 0 if path.exists():
                 path.unlink()
             case 1 if path.exists():
                 path.rename(path.with_name(f"renamed {number}"))
             case _:
-                pair.write("A", name, content(400, seed=("new", number)))
-    pair.write("A", "last")
-    wait_for(lambda: pair.file("last"))
-    pair.start_entry("B")
+                wild.write("A", name, content(400, seed=("new", number)))
+    wild.write("A", "last")
+    wait_for(lambda: wild.file("last"))
+    wild.start_entry("B")
 
-    pair.arrives("B", "last")
-    final = pair.converged(within=60)
-    copied = transfers(pair)[before:]
+    wild.arrives("B", "last")
+    final = wild.converged(within=60)
+    copied = transfers(wild)[before:]
     assert len(copied) == len(set(copied))
     assert set(copied) <= {os.fsdecode(name) for name in final}
-    assert not pair.conflicts()
+    assert not wild.conflicts()
 
 
 def test_48_thirty_writers_at_once(three: Daemon):

@@ -31,22 +31,22 @@ def test_42_everything_killed_in_mid_transfer(pair: Daemon, source: str, target:
     assert digest(pair.path("A", "large")) == digest(pair.path("B", "large"))
 
 
-def test_killed_in_a_storm(pair: Daemon):
+def test_killed_in_a_storm(wild: Daemon):
     """SIGKILL among hundreds of changes of every kind: ends equal, nothing lost."""
     for index in range(200):
-        pair.write("A", f"{index % 5}/{index}", content(5000, seed=index))
-    pair.converged()
+        wild.write("A", f"{index % 5}/{index}", content(5000, seed=index))
+    wild.converged()
     for index in range(0, 200, 2):
-        pair.write("A", f"{index % 5}/{index}", content(6000, seed=index))
+        wild.write("A", f"{index % 5}/{index}", content(6000, seed=index))
     for index in range(1, 100, 2):
-        pair.path("B", f"{index % 5}/{index}").unlink()
-    pair.path("A", "0").rename(pair.path("A", "renamed"))
-    pair.kill()
+        wild.path("B", f"{index % 5}/{index}").unlink()
+    wild.path("A", "0").rename(wild.path("A", "renamed"))
+    wild.kill()
 
-    pair.start()
+    wild.start()
 
-    pair.converged(within=60)
-    held = set(pair.contents("A"))
+    wild.converged(within=60)
+    held = set(wild.contents("A"))
     for index in range(0, 200, 2):
         assert content(6000, seed=index) in held
     for index in range(101, 200, 2):

@@ -13,7 +13,7 @@ import pytest
 
 from syncd.core import path as paths
 from tests.acceptance.asking import wait_for
-from tests.acceptance.daemon import Daemon
+from tests.acceptance.daemon import UNGUARDED, Daemon
 from tests.acceptance.trees import content, digest
 
 TRASH = ".syncd-trash"
@@ -399,7 +399,7 @@ class Storm:
 @pytest.mark.parametrize("victim", ["everything", "B"])
 def test_killed_in_a_storm_of_overwrites_no_version_is_gone(victim: str):
     """Every content that ever lay on B is there, or in its trash."""
-    settings = {name: {"keep": {"versions": 10_000}} for name in ("A", "B")}
+    settings = {key: {"keep": {"versions": 10000}, **UNGUARDED} for key in "AB"}
     names = [f"{number % 5}/{number}" for number in range(100)]
     with Daemon("A", "B", settings=settings) as daemon:
         for name in names:

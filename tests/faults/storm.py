@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Self
 
 from tests.acceptance.asking import wait_for
-from tests.acceptance.daemon import Daemon
+from tests.acceptance.daemon import UNGUARDED, Daemon
 from tests.acceptance.trees import leftovers
 
-KEEPS_ALL = {"keep": {"days": 30, "versions": 100_000}}
-"""How an entry is configured whose trash is to tell of everything."""
+KEEPS_ALL = {"keep": {"days": 30, "versions": 100_000}, **UNGUARDED}
+"""How an entry is configured whose trash is to tell of everything that is done."""
 
 
 class Storm:
