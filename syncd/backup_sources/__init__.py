@@ -1,0 +1,1 @@
+"""What a backup reads, and a restore writes."""

@@ -1,0 +1,118 @@
+"""What every source of backups can do: one contract, spoken inside a worker.
+
+A source is made anew for every job, in the job's own process. It says what it does
+through ``Tell``, and ends soon when its task is cancelled: what it started is gone
+then. A backup either holds what the source held, says exactly what it does not, or
+fails: a success that is quietly short of something is the worst of faults.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from syncd.core.job import Progress
+from syncd.vaults.contract import Staging, Vault
+
+
+class Tell(Protocol):
+    """Where a source says how it goes; calls are cheap and never wait."""
+
+    def line(self, text: str) -> None:
+        """Add a line to the job's log; secrets are masked on the way."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Say how far it is; may be called as often as one likes."""
+        ...
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What to back up."""
+
+    databases: list[Any] | None = None
+    """Names, or objects of a name and what of it; None: everything."""
+    variables: dict[str, Any] = {}
+    """What the asker gave besides; a source refuses what it does not know."""
+
+
+class Restoring(Struct, frozen=True, kw_only=True):
+    """What to restore."""
+
+    databases: list[Any] | None = None
+    """None: all that the vault lists. [] is nothing."""
+    names: dict[str, str] = {}
+    """Databases that are to be called otherwise."""
+    paths: list[str] = []
+    """Only what lies below these, where the source has paths."""
+    variables: dict[str, Any] = {}
+    delete: bool = False
+    """Delete what is there and not in the vault, too."""
+    dry_run: bool = False
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    databases: list[str] = []
+    """What a backup holds, or a restore restored."""
+    origin: dict[str, Any] = {}
+    """For the vault's summary: kind, versions, positions, consistency."""
+    torn: list[str] = []
+    """What kept changing while it was read."""
+    failed: dict[str, str] = {}
+    """What could not be done, and why; any makes the job fail."""
+    changed: dict[str, int] = {}
+    """Counts by deed: created, replaced, deleted, unchanged, bytes."""
+    plan: list[str] = []
+    """A dry run's deeds, for people: the first thousand."""
+    exit_code: int | None = None
+
+
+class Health(Struct, frozen=True):
+    """Whether a source could be backed up now."""
+
+    reachable: bool
+    detail: str = ""
+    figures: dict[str, float] = {}
+
+
+class Source(Protocol):
+    """One source; see the module."""
+
+    @classmethod
+    def create(cls, options: Mapping[str, Any]) -> "Source":
+        """Return the source; the options are every field of its model, checked."""
+        ...
+
+    async def databases(self) -> list[str]:
+        """Return what can be backed up by name; raise StorageError."""
+        ...
+
+    async def back_up(self, wanted: Wanted, into: Staging, tell: Tell) -> Report:
+        """Read what is wanted into the staging; the worker seals it.
+
+        Raise BadRequest, before anything else, for what is wanted wrongly;
+        NotFound for a database there is not; StorageError if it cannot be done.
+        """
+        ...
+
+    async def listed(self, vault: Vault) -> Sequence[str]:
+        """Return the databases that can be restored from a vault."""
+        ...
+
+    async def restore(self, wanted: Restoring, vault: Vault, tell: Tell) -> Report:
+        """Bring back what is wanted, or say what would be done.
+
+        Raise as ``back_up``. What went wrong half-way is in ``failed``, and what
+        was there before is where the source keeps such things.
+        """
+        ...
+
+    async def evicted(self, vault: Vault, tell: Tell) -> None:
+        """Be told, before it happens, that a vault of ours is deleted."""
+        ...
+
+    async def health(self) -> Health:
+        """Say whether a backup could be made now; never raises."""
+        ...

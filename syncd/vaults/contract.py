@@ -1,0 +1,205 @@
+"""What every store of vaults can do.
+
+A vault is a finished backup and never changes. It is staged under another name
+and appears under its own only when it is complete, digested and durable, so that
+half a backup is never listed. All calls block, and run in a worker's threads.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from msgspec import Struct
+
+Count = Callable[[int, int], None]
+"""Told of bytes and items that were done since it was called last."""
+
+
+class ItemKind(StrEnum):
+    """What a backup can hold."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """One file, folder or symbolic link of a vault."""
+
+    path: str
+    """From the vault's root, no slash before it; surrogateescape for odd bytes.
+
+    Its first part is the database it belongs to.
+    """
+    kind: ItemKind = ItemKind.FILE
+    size: int = 0
+    mtime_ns: int = 0
+    mode: int = 0o644
+    target: str | None = None
+    """Where a link points."""
+    sha256: bytes | None = None
+    """Of the content as it was read; None until it was."""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What a vault says of itself (``vault.json``)."""
+
+    name: str
+    source: str
+    """Name of the source; its kind is in ``origin``."""
+    made: float
+    """Seconds since 1970, when the backup was asked to begin."""
+    origin: dict[str, Any] = {}
+    """The source's own words: kind, versions, positions, consistency."""
+    databases: list[str] | None = None
+    """What it holds of the source; None: all of it."""
+    listed: list[str] = []
+    """The databases that can be restored from it."""
+    partial: bool = False
+    """Made of chosen databases only."""
+    files: int = 0
+    bytes: int = 0
+    """Of all contents, as they were read."""
+    stored: int = 0
+    """Bytes that this vault added to its store."""
+    seconds: float = 0.0
+    torn: list[str] = []
+    """Items that kept changing while they were read."""
+    variables: dict[str, Any] = {}
+    """What the asker gave besides, secrets left out."""
+    failed: str | None = None
+    """Why it is no good: kept for its log, never restored from unasked."""
+    exit_code: int | None = None
+
+
+class Pin(Struct, frozen=True):
+    """A person's word that a vault must stay."""
+
+    reason: str
+    by: str
+    since: float
+    until: float | None = None
+    """Seconds since 1970; None: until it is taken away."""
+
+
+class Fault(Struct, frozen=True):
+    """Something a verification found to be wrong."""
+
+    path: str
+    trouble: str
+
+
+class Staging(Protocol):
+    """A vault in the making; left without ``seal``, it is gone, or quarantined."""
+
+    folder: Path
+    """Where a command may write by itself; what lies there when sealed is kept."""
+    log: Path
+    """Where the job's output goes; it becomes part of the vault."""
+
+    def add(self, item: Item, content: BinaryIO | int | None) -> Item:
+        """Take one item, and return it with its digest; thread-safe.
+
+        ``content`` is an open file or descriptor, read from where it is to its end.
+        Raise StorageFull or StorageError; then the staging is of no more use.
+        """
+        ...
+
+    def unchanged(self, item: Item) -> bool:
+        """Take an item as the last vault of the source has it, if it is the same.
+
+        The same is: kind, size, time and mode. Nothing is read. False: add it.
+        """
+        ...
+
+    def seal(self, summary: Summary) -> Summary:
+        """Make it durable and give it its name; return the summary with figures.
+
+        A failed one (``summary.failed``) is kept as such, visible and never valid.
+        Raise StorageFull or StorageError; then no such vault exists.
+        """
+        ...
+
+
+class Vault(Protocol):
+    """A finished backup."""
+
+    name: str
+
+    def summary(self) -> Summary:
+        """Return what it says of itself; raise StorageError if it cannot be read."""
+        ...
+
+    def items(self, below: Sequence[str] = ()) -> Iterator[Item]:
+        """Give its items in order, a folder before what is in it; all, or those below.
+
+        Raise StorageError if the listing is not the one that was sealed.
+        """
+        ...
+
+    def open(self, items: Sequence[Item]) -> Iterator[tuple[Item, BinaryIO]]:
+        """Give these files with their contents, each to be read before the next.
+
+        What is read is compared with its digest; StorageError at its end if it is
+        not what was stored.
+        """
+        ...
+
+    def folder(self, scratch: Path) -> AbstractContextManager[Path]:
+        """Lend its data as a folder for a command: in place, or unpacked to scratch."""
+        ...
+
+    def verify(self, count: Count) -> list[Fault]:
+        """Read all of it again and return what is wrong with it."""
+        ...
+
+
+class VaultStore(Protocol):
+    """Where vaults lie. Opening one makes the folder; raise StorageError if it cannot.
+
+    An encrypted store opened with another key than it was made with is refused
+    with ConfigError before anything is read or written.
+    """
+
+    def stage(
+        self, name: str, source: str, *, job: str
+    ) -> AbstractContextManager[Staging]:
+        """Begin a vault; raise Conflict if the name was ever used here."""
+        ...
+
+    def vaults(self) -> list[str]:
+        """Return the names of all vaults, failed ones too, oldest first."""
+        ...
+
+    def get(self, name: str) -> Vault:
+        """Return a vault; raise NotFound."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Delete a vault: unlisted first, then gone; raise NotFound or Conflict.
+
+        Raise Conflict while it is pinned or lent.
+        """
+        ...
+
+    def pin(self, name: str, pin: Pin | None) -> None:
+        """Pin a vault, or take the pin away; raise NotFound."""
+        ...
+
+    def pins(self) -> Mapping[str, Pin]:
+        """Return the pins, expired ones too."""
+        ...
+
+    def lend(self, name: str, why: str) -> AbstractContextManager[None]:
+        """Keep a vault from being removed meanwhile, by whatever process."""
+        ...
+
+    def quarantine(self) -> list[str]:
+        """Move stagings that nobody makes any more aside; return their names."""
+        ...
+
+    def discard(self, name: str) -> None:
+        """Delete something from quarantine; raise NotFound."""
+        ...
