@@ -9,8 +9,7 @@ fails: a success that is quietly short of something is the worst of faults.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from msgspec import Struct
-
+from syncd.core.backup import Health, Report, Restoring, Wanted
 from syncd.core.job import Progress
 from syncd.vaults.contract import Staging, Vault
 
@@ -25,56 +24,6 @@ class Tell(Protocol):
     def progress(self, progress: Progress) -> None:
         """Say how far it is; may be called as often as one likes."""
         ...
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """What to back up."""
-
-    databases: list[Any] | None = None
-    """Names, or objects of a name and what of it; None: everything."""
-    variables: dict[str, Any] = {}
-    """What the asker gave besides; a source refuses what it does not know."""
-
-
-class Restoring(Struct, frozen=True, kw_only=True):
-    """What to restore."""
-
-    databases: list[Any] | None = None
-    """None: all that the vault lists. [] is nothing."""
-    names: dict[str, str] = {}
-    """Databases that are to be called otherwise."""
-    paths: list[str] = []
-    """Only what lies below these, where the source has paths."""
-    variables: dict[str, Any] = {}
-    delete: bool = False
-    """Delete what is there and not in the vault, too."""
-    dry_run: bool = False
-
-
-class Report(Struct, frozen=True, kw_only=True):
-    """What came of it."""
-
-    databases: list[str] = []
-    """What a backup holds, or a restore restored."""
-    origin: dict[str, Any] = {}
-    """For the vault's summary: kind, versions, positions, consistency."""
-    torn: list[str] = []
-    """What kept changing while it was read."""
-    failed: dict[str, str] = {}
-    """What could not be done, and why; any makes the job fail."""
-    changed: dict[str, int] = {}
-    """Counts by deed: created, replaced, deleted, unchanged, bytes."""
-    plan: list[str] = []
-    """A dry run's deeds, for people: the first thousand."""
-    exit_code: int | None = None
-
-
-class Health(Struct, frozen=True):
-    """Whether a source could be backed up now."""
-
-    reachable: bool
-    detail: str = ""
-    figures: dict[str, float] = {}
 
 
 class Source(Protocol):

@@ -99,7 +99,7 @@ class Job(Struct, frozen=True, kw_only=True):
     kind: Kind
     state: State = State.QUEUED
     asked: dict[str, Any]
-    """What was asked for, in the words of its kind (backup.request)."""
+    """What was asked for, in the words of its kind (core.backup)."""
     source: str
     """Name of the source that it reads or writes."""
     store: str

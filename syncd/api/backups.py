@@ -1,0 +1,116 @@
+"""What the dialects ask of the job engine."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from syncd.core.backup import BackupRequest, DiskRoom, RestoreRequest, VaultView
+from syncd.core.job import Job, Kind, State
+from syncd.core.retention import Decision
+from syncd.core.vault import Pin
+
+
+class Backups(Protocol):
+    """The job engine; one for each set of sources and vaults (full, incremental)."""
+
+    async def back_up(
+        self, request: BackupRequest, *, who: str, key: str | None = None
+    ) -> Job:
+        """Keep the request and return its job, whose vault has its name already.
+
+        ``key`` makes asking twice asking once. Raise BadRequest, NotFound (source),
+        Unavailable (state disk full).
+        """
+        ...
+
+    async def restore(
+        self, request: RestoreRequest, *, who: str, key: str | None = None
+    ) -> Job:
+        """Keep the request and return its job.
+
+        Raise NotFound for an unknown vault, Conflict for a failed one unless forced.
+        Whether the databases are in it is found out by the job.
+        """
+        ...
+
+    async def evict(self, vault: str, *, who: str, folder: str = "") -> None:
+        """Delete one vault, pinned or not: a person named it.
+
+        Return when it is gone. Raise NotFound, or Conflict while it is in use.
+        """
+        ...
+
+    async def evict_by_policy(
+        self, *, who: str, dry_run: bool = False
+    ) -> list[Decision]:
+        """Delete what the policies give up; return what was decided of each vault."""
+        ...
+
+    def policies(self) -> dict[str, str]:
+        """Return the policies in force: ``full`` and ``partial``."""
+        ...
+
+    async def use_policy(self, which: str, policy: str, *, who: str) -> None:
+        """Put a policy in force and keep it; raise BadRequest and change nothing."""
+        ...
+
+    async def job(self, id: str) -> Job:
+        """Return a job by its id, or a backup's by its vault; raise NotFound."""
+        ...
+
+    async def jobs(
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        kind: Kind | None = None,
+        state: State | None = None,
+        vault: str | None = None,
+    ) -> tuple[int, list[Job]]:
+        """Return how many there are, and some of them, newest first."""
+        ...
+
+    def waiting(self) -> int:
+        """Return how many jobs are queued."""
+        ...
+
+    async def cancel(self, id: str, *, who: str) -> Job:
+        """Have a job end; raise NotFound, or Conflict if it has ended."""
+        ...
+
+    async def log(self, id: str, *, start: int = 0) -> tuple[bytes, int]:
+        """Return output of a job from that byte on, and where the next call starts."""
+        ...
+
+    def follow(self, id: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Give a job's output as it comes, until the job has ended."""
+        ...
+
+    async def vaults(self) -> list[VaultView]:
+        """Return all finished vaults, failed ones too, oldest first."""
+        ...
+
+    async def vault(self, name: str, *, folder: str = "") -> VaultView:
+        """Return one; raise NotFound."""
+        ...
+
+    async def pin(self, name: str, pin: Pin | None, *, who: str) -> None:
+        """Pin a vault or take the pin away; raise NotFound."""
+        ...
+
+    def download(self, name: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Lend a vault's files as the bytes of a zip; raise NotFound, Unavailable."""
+        ...
+
+    async def upload(self, name: str, archive: Path, *, partial: bool, who: str) -> Job:
+        """Make a vault of an archive, which is moved from there; return the job.
+
+        Raise Conflict if the name is taken, BadRequest for a name or archive of no
+        use.
+        """
+        ...
+
+    async def room(self) -> DiskRoom:
+        """Return what there is on the disk of the vaults."""
+        ...
