@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from syncd.errors import Conflict
 
@@ -21,6 +22,11 @@ class Kind(StrEnum):
     """Restore a vault into scratch space and compare what came out."""
     UPLOAD = "upload"
     """Make a vault of an archive that somebody sent."""
+
+    @property
+    def makes(self) -> bool:
+        """Tell whether it makes the vault that it names."""
+        return self in (Kind.BACKUP, Kind.UPLOAD)
 
 
 class State(StrEnum):
@@ -81,6 +87,11 @@ def after(state: State, event: Event) -> State:
         raise Conflict(f"a job that is {state} cannot {event}") from None
 
 
+def can(state: State, event: Event) -> bool:
+    """Tell whether the event makes sense in this state."""
+    return (state, event) in _TABLE
+
+
 class Progress(Struct, frozen=True):
     """How far a running job is; None where nobody can tell."""
 
@@ -128,3 +139,87 @@ class Job(Struct, frozen=True, kw_only=True):
     key: str | None = None
     """Idempotency key: asking twice with one key is asking once."""
     schedule: str | None = None
+
+
+LONGEST_PAUSE = 3600.0
+"""Seconds between two attempts, at most."""
+
+
+class Retries(Struct, frozen=True):
+    """How often a failed job of a kind is tried again, and after how long."""
+
+    most: int = 0
+    pause: float = 60.0
+    """Seconds before the second attempt; twice as long before each further one."""
+
+
+RETRIES = {
+    # What a backup or restore may have begun is for a person to judge; it is tried
+    # again only where the worker says that nothing had begun.
+    Kind.BACKUP: Retries(2),
+    Kind.RESTORE: Retries(2, 15.0),
+    Kind.EVICT: Retries(3, 30.0),
+    Kind.VERIFY: Retries(1, 300.0),
+    Kind.DRILL: Retries(1, 300.0),
+    Kind.UPLOAD: Retries(),
+}
+"""The policy for each kind, where the configuration has no other."""
+
+
+def started(job: Job, at: float) -> Job:
+    """Return the job as it begins an attempt; raise Conflict if it cannot."""
+    return replace(
+        job,
+        state=after(job.state, Event.START),
+        started=at,
+        attempts=job.attempts + 1,
+        progress=Progress(),
+        error="",
+        reason="",
+    )
+
+
+def ended(
+    job: Job,
+    event: Event,
+    at: float,
+    *,
+    error: str = "",
+    reason: str = "",
+    result: dict[str, Any] | None = None,
+) -> Job:
+    """Return the job as the event ends it; raise Conflict if it cannot."""
+    return replace(
+        job,
+        state=after(job.state, event),
+        ended=at,
+        error=error,
+        reason=reason,
+        result=job.result if result is None else result,
+    )
+
+
+def canceled(job: Job, at: float, who: str) -> Job:
+    """Return the job as somebody wants it to end; raise Conflict if it has."""
+    state = after(job.state, Event.CANCEL)
+    return replace(
+        job,
+        state=state,
+        ended=at if state.final else None,
+        error=f"canceled by {who}",
+        reason="canceled",
+    )
+
+
+def again(job: Job, at: float, retries: Retries, error: str) -> Job | None:
+    """Return the failed job as it waits for its next attempt; None: there is none."""
+    if not can(job.state, Event.RETRY) or job.attempts > retries.most:
+        return None
+    pause = min(LONGEST_PAUSE, retries.pause * 2.0 ** min(job.attempts - 1, 16))
+    return replace(
+        job,
+        state=after(job.state, Event.RETRY),
+        not_before=at + pause,
+        error=error,
+        reason="retry",
+    )
