@@ -94,3 +94,45 @@ Index(
     files.c.id,
     sqlite_where=files.c.held != 0,
 )
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", KEY, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("vault", Text),
+    Column("key", Text),
+    Column("open", Boolean, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    # The columns beside ``record`` repeat what is in it, to be searched by.
+)
+
+Index("jobs_open", jobs.c.number, sqlite_where=jobs.c.open)
+Index("jobs_vault", jobs.c.vault)
+Index(
+    "jobs_key",
+    jobs.c.store,
+    jobs.c.key,
+    unique=True,
+    sqlite_where=jobs.c.key.is_not(None),
+)
+
+vaults = Table(
+    "vaults",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("made", Float, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+vault_names = Table(
+    "vault_names",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+)
