@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from syncd.core.change import Change, Order, Outcome
+from syncd.core.errand import Advance, Cancel, Done, Work
 from syncd.core.file import Stamp
 from syncd.core.keeping import Kept, Promise, Wish
 
@@ -316,11 +317,24 @@ Up = (
     | Figures
     | Recalled
     | Undone
+    | Advance
+    | Done
 )
 Asked = Fetch | Stream
 Given = Fetched | Chunk | End
 Down = (
-    Settings | Welcome | Adopt | Noted | Orders | Rescan | Look | Recall | Undo | Stop
+    Settings
+    | Welcome
+    | Adopt
+    | Noted
+    | Orders
+    | Rescan
+    | Look
+    | Recall
+    | Undo
+    | Stop
+    | Work
+    | Cancel
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from syncd import clock
+from syncd.child import parents
 from syncd.child.entry import Entry
 
 GRACE = 4.0
@@ -74,7 +75,7 @@ async def tend(name: str, link: Path, parent: int, blocked: Callable[[], float])
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(fail)
     loop.add_signal_handler(signal.SIGTERM, stop, entry.stop)
-    watched = _watch(parent, lambda: stop(entry.orphaned))
+    watched = parents.watch(parent, lambda: stop(entry.orphaned))
     await asyncio.wait([work])
     if not work.cancelled() and (error := work.exception()) is not None:
         failures.append(error)
@@ -84,24 +85,6 @@ async def tend(name: str, link: Path, parent: int, blocked: Callable[[], float])
     loop.remove_reader(watched)
     os.close(watched)
     return 1 if failures else 0
-
-
-def _watch(parent: int, died: Callable[[], None]) -> int:
-    """Have ``died`` called when the parent dies; return the descriptor for that."""
-    try:
-        descriptor = os.pidfd_open(parent)
-    except ProcessLookupError:
-        raise SystemExit(0) from None
-
-    def once() -> None:
-        asyncio.get_running_loop().remove_reader(descriptor)
-        died()
-
-    asyncio.get_running_loop().add_reader(descriptor, once)
-    # The number may already be somebody else's, if the parent died before this.
-    if os.getppid() != parent:
-        once()
-    return descriptor
 
 
 def main(argv: Sequence[str] | None = None) -> int:

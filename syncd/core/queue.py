@@ -62,7 +62,7 @@ def startable(
     known = list(jobs)
     held = [claims(job) for job in known if job.state is not State.QUEUED]
     running = len(held)
-    chosen = []
+    chosen: list[Job] = []
     for job in sorted(known, key=_order):
         if job.state is not State.QUEUED or job.not_before > now:
             continue

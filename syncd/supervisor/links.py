@@ -50,6 +50,14 @@ class Links:
         self._dropped = 0
         self._coming: asyncio.Handle | None = None
 
+    def admit(self, name: str) -> None:
+        """Hear a child of that name from now on."""
+        self._names[name.encode()] = name
+
+    def dismiss(self, name: str) -> None:
+        """Hear nobody of that name any more."""
+        self._names.pop(name.encode(), None)
+
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._socket = self._context.socket(zmq.ROUTER)

@@ -2,12 +2,14 @@
 
 Circus refuses an order while it carries out another, so orders take turns. It
 reaps every child there is, so this process must start none in any other way.
+What a child leaves behind when it ends becomes a child of ours, and can be ended.
 It never waits for a child here: a pidfd on our loop tells of each exit at once,
 and only then is Circus asked to reap. So one child that will not end keeps no
 other waiting, and nothing ticks while nothing happens.
 """
 
 import asyncio
+import ctypes
 import os
 import shlex
 import signal
@@ -18,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import structlog
 import zmq
 from circus.arbiter import Arbiter
@@ -37,6 +40,11 @@ LAST_WAIT = 2.0
 """Seconds that killed children get to vanish when everything ends."""
 CIRCUS_IS_BUSY = 0.05
 """Seconds until an order is given again, when somebody uses circusctl."""
+ORPHAN_ROUNDS = 100
+"""How often orphans are looked for: what is ended may leave orphans in turn."""
+ORPHAN_WAIT = 0.02
+"""Seconds that they get to vanish."""
+PR_SET_CHILD_SUBREAPER = 36
 
 log = structlog.get_logger()
 
@@ -98,6 +106,7 @@ class Processes:
             loop=IOLoop.current(),
         )
         _give_back_signals(self._arbiter)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         await self._arbiter.start()
         for name in SOCKETS:
             (self._run / name).chmod(0o600)
@@ -152,14 +161,29 @@ class Processes:
                 await self._order(self._arbiter.rm_watcher, watcher.name, nostop=True)
                 raise Unavailable(f"no process could be started for {name}")
 
-    async def stop(self, child: Child) -> None:
+    async def stop(self, child: Child, *, grace: float | None = None) -> None:
         """End the child, first gently, then not; return when it is gone."""
         child.signal(signal.SIGTERM)
-        done, _ = await asyncio.wait([child.gone], timeout=self._grace)
+        patience = self._grace if grace is None else grace
+        done, _ = await asyncio.wait([child.gone], timeout=patience)
         if not done:
             log.warning("killing a process that would not end", pid=child.pid)
             child.signal(signal.SIGKILL)
             await asyncio.wait([child.gone])
+
+    async def end_orphans(self) -> None:
+        """End whatever outlived the child that started it, and return when it has."""
+        for _ in range(ORPHAN_ROUNDS):
+            found = await asyncio.to_thread(_children_of_ours)
+            strangers = [one for one in found if one.pid not in self._children]
+            if not strangers:
+                return
+            for one in strangers:
+                with suppress(psutil.Error):
+                    one.kill()
+            await asyncio.sleep(ORPHAN_WAIT)
+            self._ended.set()
+        log.error("processes would not end", action="give up", left=len(strangers))
 
     def spawned(self, watcher: str, pid: int) -> Child:
         """Take a new process into care; called by Circus."""
@@ -233,6 +257,13 @@ class _Spawned:
     def __call__(self, *, watcher: Any, pid: int, **_: Any) -> bool:
         self._born(self._processes.spawned(watcher.name, pid))
         return True
+
+
+def _children_of_ours() -> list[psutil.Process]:
+    try:
+        return psutil.Process().children()
+    except psutil.Error:
+        return []
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from syncd.supervisor import links
 from syncd.supervisor.keeper import Keeper
 from syncd.supervisor.links import Links
 from syncd.supervisor.processes import GRACE, Child, Processes
+from syncd.supervisor.workers import Workers
 
 LONGEST_SOCKET = 107
 """Bytes in the path of a Unix socket, as Linux has it."""
@@ -81,6 +82,8 @@ class Supervisor:
             await rooms.enter_async_context(processes)
             self._links = Links(path, context, self._names, self._heard)
             await rooms.enter_async_context(self._links)
+            self.workers = Workers(processes, self._links, path)
+            rooms.push_async_callback(self.workers.close)
             rooms.push_async_callback(self._stop_all)
             for name in self._names:
                 self._keepers[name] = self._keeper(name, processes, path)
@@ -274,7 +277,10 @@ class Supervisor:
         )
 
     def _heard(self, name: str, pid: int | None, message: wire.Up) -> None:
-        keeper = self._keepers[name]
+        keeper = self._keepers.get(name)
+        if keeper is None:
+            self.workers.heard(name, pid, message)
+            return
         if not _is_from(keeper.child, pid):
             log.warning("stranger not heard", entry=name, pid=pid)
             return

@@ -1,0 +1,203 @@
+"""What a worker does: each deed in terms of the contracts of vaults and sources."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from syncd import clock
+from syncd.backup_sources.contract import Source
+from syncd.child import archives, drill, making
+from syncd.child.doing import (
+    MOST,
+    Counting,
+    Doing,
+    Entered,
+    reported,
+    stoppable,
+    together,
+    whole,
+)
+from syncd.child.making import remembered
+from syncd.core.backup import RestoreRequest, Restoring, VaultView
+from syncd.core.errand import Deed, Done
+from syncd.core.job import Progress
+from syncd.core.vault import Pin, Summary
+from syncd.errors import BadRequest, NotFound, SyncdError
+from syncd.vaults.contract import Vault, VaultStore
+
+
+async def do(doing: Doing) -> Done:
+    """Do the deed and return what came of it.
+
+    Raise SyncdError, CancelledError when it was told to end, or a bug.
+    """
+    return await _DEEDS[doing.work.deed](doing)
+
+
+async def _restore(doing: Doing) -> Done:
+    request = msgspec.convert(doing.work.asked, RestoreRequest)
+    source = doing.source()
+    health = await source.health()
+    if not health.reachable:
+        words = f"the source cannot be reached: {health.detail or 'it does not answer'}"
+        return Done(error=words, reason="unreachable", retry=True)
+    wanted = Restoring(
+        databases=request.databases,
+        names=request.names,
+        paths=request.paths,
+        variables=request.variables,
+        delete=request.delete,
+        dry_run=request.dry_run,
+    )
+    if request.vault is None:
+        if not getattr(source, "restores_alone", False):
+            raise BadRequest("this source restores from a vault only; name one")
+        # Such a source knows by itself where its copies are.
+        report = await source.restore(wanted, cast("Vault", None), doing.say)
+        return reported(report)
+    store = await asyncio.to_thread(doing.store)
+    vault = await asyncio.to_thread(store.get, doing.vault)
+    async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
+        return reported(await source.restore(wanted, vault, doing.say))
+
+
+async def _evict(doing: Doing) -> Done:
+    store = await asyncio.to_thread(doing.store)
+    source = doing.source() if doing.work.source else None
+    gone: list[str] = []
+    failed: dict[str, str] = {}
+    known = set(await asyncio.to_thread(store.vaults))
+    names = [str(name) for name in doing.work.asked["vaults"]]
+    for number, name in enumerate(names):
+        if doing.canceled():
+            failed[name] = doing.canceled()
+            continue
+        doing.say.progress(Progress(items=number, total_items=len(names)))
+        try:
+            await _evict_one(doing, store, source, name, known)
+        except (SyncdError, OSError) as error:
+            failed[name] = str(error)
+            doing.say.line(f"{name}: {error}")
+        else:
+            gone.append(name)
+            doing.say.line(f"{name}: deleted")
+    words = together(failed) or ""
+    word = "canceled" if doing.canceled() else "storage"
+    return Done(
+        result={"deleted": gone, "failed": failed},
+        gone=gone,
+        error=words,
+        reason=word if words else "",
+        retry=bool(words) and not doing.canceled(),
+    )
+
+
+async def _evict_one(
+    doing: Doing, store: VaultStore, source: Source | None, name: str, known: set[str]
+) -> None:
+    """Delete one vault, or what was put aside under that name; gone is gone."""
+    if name not in known:
+        with suppress(NotFound):
+            await whole(store.discard, name)
+        return
+    if doing.work.asked.get("force"):
+        await whole(store.pin, name, None)
+    if source is not None:
+        vault = await asyncio.to_thread(store.get, name)
+        await source.evicted(vault, doing.say)
+    await whole(store.remove, name)
+
+
+async def _verify(doing: Doing) -> Done:
+    store = await asyncio.to_thread(doing.store)
+    vault = await asyncio.to_thread(store.get, doing.vault)
+    summary = await asyncio.to_thread(vault.summary)
+    count = Counting(doing, summary, "verifying")
+    async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
+        faults = await stoppable(lambda: vault.verify(count))
+    lines = [f"{fault.path}: {fault.trouble}" for fault in faults]
+    for line in lines:
+        doing.say.line(line)
+    at = clock.timestamp()
+    view = VaultView(summary=summary, verified=None if lines else at, damaged=lines)
+    result = {"faults": lines[:MOST], "files": summary.files, "bytes": summary.bytes}
+    words = f"{len(lines)} faults; first {lines[0]}" if lines else ""
+    return Done(
+        result=result, vaults=[view], error=words, reason="damaged" if lines else ""
+    )
+
+
+async def _drill(doing: Doing) -> Done:
+    store = await asyncio.to_thread(doing.store)
+    vault = await asyncio.to_thread(store.get, doing.vault)
+    summary = await asyncio.to_thread(vault.summary)
+    count = Counting(doing, summary, "restoring into scratch space")
+    scratch = Path(doing.work.scratch)
+    async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
+        faults = await stoppable(lambda: drill.restored(vault, scratch, count))
+    for fault in faults:
+        doing.say.line(fault)
+    at = None if faults else clock.timestamp()
+    result = {"faults": faults[:MOST], "files": summary.files, "bytes": summary.bytes}
+    words = f"{len(faults)} faults; first {faults[0]}" if faults else ""
+    view = VaultView(summary=summary, proven=at)
+    return Done(
+        result=result, vaults=[view], error=words, reason="damaged" if faults else ""
+    )
+
+
+async def _survey(doing: Doing) -> Done:
+    """Say what the store holds; of vaults that are known already, only the name."""
+    store = await asyncio.to_thread(doing.store)
+    known = set(doing.work.asked.get("known", []))
+
+    def look() -> Done:
+        aside = store.quarantine()
+        names = store.vaults()
+        views = []
+        for name in names:
+            if name in known:
+                continue
+            try:
+                views.append(remembered(store.get(name).summary()))
+            except SyncdError as error:
+                doing.say.line(f"{name}: {error}")
+                lost = Summary(name=name, source="", made=0.0, failed=str(error))
+                views.append(VaultView(summary=lost, damaged=[str(error)]))
+        pins = msgspec.to_builtins(dict(store.pins()))
+        return Done(result={"names": names, "pins": pins}, vaults=views, aside=aside)
+
+    return await whole(look)
+
+
+async def _pin(doing: Doing) -> Done:
+    store = await asyncio.to_thread(doing.store)
+    pin = msgspec.convert(doing.work.asked["pin"], Pin | None)
+    await whole(store.pin, doing.vault, pin)
+    return Done()
+
+
+async def _download(doing: Doing) -> Done:
+    store = await asyncio.to_thread(doing.store)
+    vault = await asyncio.to_thread(store.get, doing.vault)
+    socket = Path(str(doing.work.asked["socket"]))
+    async with Entered(store.lend(doing.vault, "a download")):
+        await stoppable(lambda: archives.given(vault, socket, doing.stopping))
+    return Done()
+
+
+_DEEDS: dict[Deed, Callable[[Doing], Awaitable[Done]]] = {
+    Deed.BACKUP: making.back_up,
+    Deed.RESTORE: _restore,
+    Deed.EVICT: _evict,
+    Deed.VERIFY: _verify,
+    Deed.DRILL: _drill,
+    Deed.UPLOAD: making.upload,
+    Deed.SURVEY: _survey,
+    Deed.PIN: _pin,
+    Deed.DOWNLOAD: _download,
+}

@@ -1,0 +1,213 @@
+"""Workers seen from above: each does one job in a process of its own, and ends."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from syncd import clock, wire
+from syncd.core.errand import Advance, Cancel, Done, Work
+from syncd.errors import Unavailable
+from syncd.supervisor.keeper import LAST_WORDS, LONGEST_GOODBYE, in_words
+from syncd.supervisor.links import Links
+from syncd.supervisor.processes import Child, Processes
+
+GRACE = 20.0
+"""Seconds that a worker told to end gets for that, before it is told by a signal."""
+
+LAST_GRACE = 2.0
+"""Seconds between that signal, to its whole process group, and one it cannot refuse."""
+
+MODULE = "syncd.child.worker"
+
+log = structlog.get_logger()
+
+Told = Callable[[Advance], None]
+
+
+class Workers:
+    """Starts a worker for each piece of work, and tells what came of it."""
+
+    def __init__(
+        self, processes: Processes, links: Links, link: Path, *, module: str = MODULE
+    ) -> None:
+        self._processes = processes
+        self._links = links
+        self._arguments = ["-m", module]
+        self._where = ["--link", str(link), "--parent", str(os.getpid())]
+        self._numbers = count(1)
+        self._workers: dict[str, _Worker] = {}
+        self._closing = False
+
+    async def run(
+        self,
+        work: Work,
+        *,
+        told: Told = lambda _: None,
+        seconds: float | None = None,
+        grace: float = GRACE,
+    ) -> Done:
+        """Have the work done and return what came of it; nothing is left running.
+
+        A worker that dies unasked, or needs longer than so many ``seconds``, has
+        failed. When this is cancelled, the worker is gone, too.
+        """
+        # No entry's name has a colon.
+        name = f"worker:{next(self._numbers)}"
+        worker = _Worker(name, work, told)
+        if self._closing:
+            return _not_started("syncd is stopping")
+        self._workers[name] = worker
+        self._links.admit(name)
+        try:
+            arguments = [*self._arguments, name, *self._where]
+            await self._processes.start(name, arguments, worker.born)
+            return await self._accompany(worker, seconds, grace)
+        except Unavailable as error:
+            return _not_started(str(error))
+        finally:
+            await asyncio.shield(self._clear_up(worker))
+
+    def cancel(self, id: str, why: str) -> bool:
+        """Have the worker of that job end; tell whether there is one."""
+        found = [one for one in self._workers.values() if one.work.id == id]
+        for worker in found:
+            worker.cancel(why)
+        return bool(found)
+
+    def heard(self, name: str, pid: int | None, message: wire.Up) -> None:
+        """Take in what a worker says."""
+        worker = self._workers.get(name)
+        if (
+            worker is None
+            or worker.child is None
+            or pid not in (worker.child.pid, None)
+        ):
+            log.warning("stranger not heard", entry=name, pid=pid)
+            return
+        worker.heard += 1
+        match message:
+            case wire.Ask():
+                self._links.send(name, worker.work)
+                worker.listens = True
+                if worker.why:
+                    self._links.send(name, Cancel(worker.why))
+            case Advance():
+                worker.told(message)
+            case Done():
+                worker.done = message
+            case wire.Told():
+                log.warning(message.event, action="worker", **_plain(message.fields))
+
+    async def close(self) -> None:
+        """End every worker; what they had begun is for the next start to judge."""
+        self._closing = True
+        ending = [
+            self._processes.stop(worker.child)
+            for worker in self._workers.values()
+            if worker.child is not None
+        ]
+        await asyncio.gather(*ending)
+
+    async def _accompany(
+        self, worker: "_Worker", seconds: float | None, grace: float
+    ) -> Done:
+        child = worker.child
+        assert child is not None
+        until = None if seconds is None else clock.monotonic() + seconds
+        late = False
+        while not child.gone.done():
+            left = (
+                None if until is None or late else max(0.0, until - clock.monotonic())
+            )
+            ending = asyncio.ensure_future(worker.ending.wait())
+            either: list[asyncio.Future[Any]] = [child.gone, ending]
+            await asyncio.wait(
+                either, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            ending.cancel()
+            if child.gone.done():
+                break
+            if not worker.ending.is_set():
+                late = True
+                worker.cancel(f"it took longer than {seconds:g} s")
+            self._say_cancel(worker)
+            await asyncio.wait([child.gone], timeout=grace)
+            await self._end(child)
+        code = await child.gone
+        await self._last_words(worker)
+        return _what_came(worker, code, late=late)
+
+    def _say_cancel(self, worker: "_Worker") -> None:
+        if worker.listens:
+            self._links.send(worker.name, Cancel(worker.why))
+
+    async def _end(self, child: Child) -> None:
+        if not child.gone.done():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGTERM)
+            await self._processes.stop(child, grace=LAST_GRACE)
+
+    async def _last_words(self, worker: "_Worker") -> None:
+        until = clock.monotonic() + LONGEST_GOODBYE
+        before = -1
+        while worker.heard != before and clock.monotonic() < until:
+            before = worker.heard
+            await asyncio.sleep(LAST_WORDS)
+
+    async def _clear_up(self, worker: "_Worker") -> None:
+        if worker.child is not None:
+            await self._end(worker.child)
+            await self._processes.end_orphans()
+        self._links.dismiss(worker.name)
+        del self._workers[worker.name]
+
+
+class _Worker:
+    """One worker, while it is there."""
+
+    def __init__(self, name: str, work: Work, told: Told) -> None:
+        self.name = name
+        self.work = work
+        self.told = told
+        self.child: Child | None = None
+        self.listens = False
+        self.heard = 0
+        self.done: Done | None = None
+        self.why = ""
+        self.ending = asyncio.Event()
+
+    def born(self, child: Child) -> None:
+        """Take in that there is a process."""
+        self.child = child
+
+    def cancel(self, why: str) -> None:
+        """Want it to end; the first reason counts."""
+        self.why = self.why or why
+        self.ending.set()
+
+
+def _what_came(worker: _Worker, code: int, *, late: bool) -> Done:
+    done = worker.done
+    if done is None:
+        words = worker.why if late else in_words(code)
+        return Done(error=words, reason="timeout" if late else "died")
+    if late and done.error:
+        return replace(done, error=worker.why, reason="timeout", retry=False)
+    return done
+
+
+def _not_started(why: str) -> Done:
+    return Done(error=why, reason="unavailable", retry=True)
+
+
+def _plain(fields: dict[str, object]) -> dict[str, object]:
+    kept = ("error", "traceback", "reason", "job")
+    return {name: fields[name] for name in kept if name in fields}
