@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
-from syncd.backup_sources.contract import Source
+from syncd.backup_sources.contract import Around, Source, Storage
 from syncd.child.telling import Telling
 from syncd.core.backup import Report
 from syncd.core.errand import Done, Part, Work
@@ -69,7 +70,9 @@ class Doing(Struct, frozen=True):
         """Return the source; raise ConfigError if there is none."""
         if self.work.source is None:
             raise ConfigError(f"no source {self.work.source_name} is configured")
-        return cast("Source", made(self.work.source))
+        entries = msgspec.convert(self.work.entries, dict[str, Storage])
+        around = Around(scratch=Path(self.work.scratch), entries=entries)
+        return cast("Source", made(self.work.source, around))
 
     @property
     def vault(self) -> str:
@@ -157,13 +160,13 @@ def uncancel() -> None:
         task.uncancel()
 
 
-def made(part: Part) -> Any:
-    """Return what the reference names, made of its options."""
+def made(part: Part, *more: Any) -> Any:
+    """Return what the reference names, made of its options and of what is around."""
     module, _, name = part.reference.partition(":")
     kind: Any = import_module(module)
     for attribute in name.split("."):
         kind = getattr(kind, attribute)
-    return kind.create(part.options)
+    return kind.create(part.options, *more)
 
 
 def reason(error: BaseException) -> str:

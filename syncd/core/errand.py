@@ -54,6 +54,8 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
     store: Part
     source: Part | None = None
     source_name: str = ""
+    entries: dict[str, dict[str, Any]] = {}
+    """The configured entries, as backup_sources.contract.Storage."""
     vault: str | None = None
     asked: dict[str, Any] = {}
     """In the words of the deed; see child/deeds."""
