@@ -1,1 +1,1 @@
-"""Copies on request."""
+"""Copies to go back to: asked for, run, kept, proven, restored and given up."""

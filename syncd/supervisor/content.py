@@ -46,6 +46,29 @@ async def read(
             await writer.wait_closed()
 
 
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connected(socket: Path) -> Line:
+    """Return the line to a worker's socket; raise OSError while there is none."""
+    return await asyncio.open_unix_connection(socket, limit=_BUFFERED)
+
+
+async def taken(line: Line) -> AsyncGenerator[bytes, None]:
+    """Give the content that comes, as fast as it is taken, and hang up.
+
+    Raise StorageError or Unavailable when it cannot go on; what came before is then
+    worthless.
+    """
+    reader, writer = line
+    try:
+        async with aclosing(_chunks(reader)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    finally:
+        writer.close()
+
+
 async def _chunks(reader: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
     while isinstance(given := await _answer(reader), Chunk):
         yield given.data

@@ -1,0 +1,35 @@
+"""What a worker is told to do for a job."""
+
+from syncd.backup.logs import Logs
+from syncd.backup.plan import Hooks, Plan
+from syncd.core.errand import Deed, Part, Work
+from syncd.core.job import Job
+
+
+def errand(plan: Plan, job: Job, hooks: Hooks, logs: Logs) -> Work:
+    """Return the work that the job is."""
+    return Work(
+        id=job.id,
+        deed=Deed(job.kind),
+        store=placed(plan, str(job.asked.get("folder", ""))),
+        source=plan.sources.get(job.source),
+        source_name=job.source,
+        entries=plan.entries,
+        vault=job.vault,
+        asked=job.asked,
+        who=job.who,
+        made=job.created,
+        log=str(logs.path(job.id)),
+        scratch=str(logs.scratch(job.id)),
+        secrets=plan.secrets,
+        before=hooks.before,
+        after=hooks.after,
+    )
+
+
+def placed(plan: Plan, folder: str) -> Part:
+    """Return the plan's store, or the one in a folder of its own."""
+    if not folder:
+        return plan.store
+    path = str(plan.elsewhere / folder)
+    return Part(plan.store.reference, {**plan.store.options, "path": path})

@@ -1,0 +1,65 @@
+"""Lends the files of a vault as a zip, which a worker makes while it is read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from syncd.backup.plan import Plan
+from syncd.backup.runner import Runner
+from syncd.core.backup import VaultView
+from syncd.core.errand import Deed
+from syncd.errors import Unavailable
+from syncd.supervisor import content
+
+PATIENCE = 30.0
+"""Seconds that a worker gets to open a vault."""
+
+LOOK = 0.02
+"""Seconds between two looks whether it has."""
+
+
+@asynccontextmanager
+async def lent(
+    runner: Runner, plan: Plan, view: VaultView, run: Path
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Lend the zip's bytes; raise Unavailable if the vault cannot be read.
+
+    ``run`` is the folder of sockets. The worker ends with this.
+    """
+    id = uuid4().hex[:12]
+    socket = run / f"zip-{id}"
+    work = runner.work(
+        plan,
+        Deed.DOWNLOAD,
+        id=f"download-{id}",
+        folder=view.folder,
+        vault=view.summary.name,
+        asked={"socket": str(socket)},
+    )
+    serving = asyncio.create_task(work, name=f"download {view.summary.name}")
+    try:
+        line = await _connected(socket, serving)
+        async with aclosing(content.taken(line)) as chunks:
+            yield chunks
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+        with suppress(OSError):
+            socket.unlink(missing_ok=True)
+
+
+async def _connected(socket: Path, serving: "asyncio.Task[Any]") -> content.Line:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(OSError):
+                    return await content.connected(socket)
+                if serving.done():
+                    why = serving.result().error
+                    raise Unavailable(f"the vault cannot be read: {why}")
+                await asyncio.sleep(LOOK)
+    except TimeoutError:
+        raise Unavailable("the vault cannot be read now") from None

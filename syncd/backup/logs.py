@@ -1,0 +1,42 @@
+"""Where the output of jobs lies, and what else they have for themselves."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+PIECE = 1 << 20
+"""Bytes of a log that are read at once."""
+
+
+class Logs:
+    """A folder with a log for every job; workers write, we read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def prepare(self) -> None:
+        """Make the folder, and clear what killed workers left; raise OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(self._folder / "scratch", ignore_errors=True)
+
+    def path(self, id: str) -> Path:
+        """Return where the job's log is; there may be none yet."""
+        return self._folder / f"{id}.log"
+
+    def scratch(self, id: str) -> Path:
+        """Return a folder of the job's own; its worker makes and removes it."""
+        return self._folder / "scratch" / id
+
+    def read(self, id: str, start: int) -> bytes:
+        """Return some of a log, from that byte on; nothing where there is none."""
+        try:
+            with self.path(id).open("rb") as log:
+                log.seek(start)
+                return log.read(PIECE)
+        except FileNotFoundError:
+            return b""
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Delete logs."""
+        for id in ids:
+            self.path(id).unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""What the configuration wants of backups, as values."""
+
+from datetime import tzinfo
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from syncd.core.backup import BackupRequest
+from syncd.core.cron import Schedule
+from syncd.core.errand import Command, Part
+from syncd.core.job import RETRIES, Kind, Retries
+
+WHICH = ("full", "partial")
+"""The policies of a store: for vaults of everything, and for those of a choice."""
+
+
+class Misfire(StrEnum):
+    """What becomes of a run that was missed, as nothing ran at its time."""
+
+    RUN = "run"
+    """It is made up for, once, however many were missed."""
+    SKIP = "skip"
+
+
+class WebHook(Struct, frozen=True):
+    """An address that is told of something, by a signed POST."""
+
+    url: str
+    secret: str = ""
+    """What the signature is made with; empty: there is none."""
+    timeout: float = 10.0
+
+
+class Hooks(Struct, frozen=True):
+    """What is run or told before and after each job of a kind."""
+
+    before: list[Command] = []
+    after: list[Command] = []
+    before_web: list[WebHook] = []
+    after_web: list[WebHook] = []
+
+
+class Mail(Struct, frozen=True, kw_only=True):
+    """How mail is sent."""
+
+    host: str
+    port: int = 25
+    tls: Literal["none", "starttls", "tls"] = "none"
+    user: str = ""
+    password: str = ""
+    sender: str
+    to: list[str]
+    timeout: float = 30.0
+
+
+class Notify(Struct, frozen=True):
+    """Who is told of failures, of recovery, and of backups that are too old."""
+
+    mail: Mail | None = None
+    web: list[WebHook] = []
+    stale: float | None = None
+    """Seconds after which the newest valid vault of a source is too old."""
+
+
+class Timed(Struct, frozen=True, kw_only=True):
+    """Something that is asked for again and again."""
+
+    name: str
+    kind: Kind
+    schedule: Schedule
+    zone: ZoneInfo | tzinfo
+    misfire: Misfire = Misfire.RUN
+    jitter: float = 0.0
+    """Seconds that a run may be put off, other for each run and each daemon."""
+    source: str
+    databases: list[Any] | None = None
+
+    def request(self) -> BackupRequest:
+        """Return what a backup of it asks for."""
+        return BackupRequest(source=self.source, databases=self.databases)
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """One store of vaults, the sources that are backed up there, and when."""
+
+    name: str
+    """Of the store."""
+    store: Part
+    path: Path
+    """Where the store lies."""
+    sources: dict[str, Part]
+    default: str
+    """Name of the source that is meant where none is named."""
+    policies: dict[str, str] = {}
+    """By WHICH; where there is none, nothing is given up."""
+    zone: ZoneInfo | tzinfo
+    """In which vaults are named, and calendars count."""
+    timeouts: dict[Kind, float] = {}
+    retries: dict[Kind, Retries] = RETRIES
+    hooks: dict[Kind, Hooks] = {}
+    notify: Notify = Notify()
+    timed: list[Timed] = []
+    secrets: list[str] = []
+    entries: dict[str, dict[str, Any]] = {}
+    """The configured entries, for sources that read or write them."""
+    grace: float = 20.0
+    """Seconds that a job told to end gets for that."""
+
+    @property
+    def elsewhere(self) -> Path:
+        """Return the folder below which vaults are kept in folders of their own."""
+        return self.path / "elsewhere"

@@ -1,0 +1,68 @@
+"""Which vaults of a store its policies give up, and the jobs that delete them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from syncd.backup.plan import Plan
+from syncd.core import retention
+from syncd.core.backup import VaultView
+from syncd.core.job import Job
+from syncd.core.retention import Candidate, Decision
+
+Used = Callable[[str], Job | None]
+
+
+def decided(
+    plan: Plan,
+    policies: Mapping[str, str],
+    views: Iterable[VaultView],
+    used: Used,
+    now: float,
+) -> list[tuple[VaultView, Decision]]:
+    """Return what the policies say of each vault of the store's own folder.
+
+    Vaults stand for each other only within one source, and full ones only for full
+    ones. Where there is no policy for them, or their source is not configured any
+    more, all stay.
+    """
+    groups: defaultdict[tuple[str, str], list[VaultView]] = defaultdict(list)
+    for view in views:
+        if not view.folder:
+            which = "partial" if view.summary.partial else "full"
+            groups[view.summary.source, which].append(view)
+    found = []
+    for (source, which), some in groups.items():
+        policy = policies.get(which)
+        if policy is None or source not in plan.sources:
+            why = "no policy" if policy is None else "source not configured"
+            stay = [(one, Decision(one.summary.name, True, why, why)) for one in some]
+            found += stay
+            continue
+        by_name = {view.summary.name: view for view in some}
+        candidates = [_candidate(view, used) for view in some]
+        judged = retention.decide(retention.parse(policy), candidates, now)
+        found += [(by_name[one.vault], one) for one in judged]
+    return found
+
+
+def given_up(
+    decisions: Iterable[tuple[VaultView, Decision]],
+) -> dict[str, list[Decision]]:
+    """Return what is to be deleted, by source."""
+    dropped: defaultdict[str, list[Decision]] = defaultdict(list)
+    for view, decision in decisions:
+        if not decision.keep:
+            dropped[view.summary.source].append(decision)
+    return dict(dropped)
+
+
+def _candidate(view: VaultView, used: Used) -> Candidate:
+    name = view.summary.name
+    job = used(name)
+    return Candidate(
+        vault=name,
+        made=view.summary.made,
+        valid=view.valid,
+        pinned=None if view.pin is None else view.pin.reason or "it is pinned",
+        busy=None if job is None else f"job {job.id} uses it",
+    )

@@ -1,0 +1,373 @@
+"""Starts the jobs that may start, and records what comes of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from syncd.backup import records
+from syncd.backup.errands import errand, placed
+from syncd.backup.figures import Figures
+from syncd.backup.logs import Logs
+from syncd.backup.notify import Notifier
+from syncd.backup.plan import Hooks, Plan
+from syncd.core import job as life
+from syncd.core import queue
+from syncd.core.errand import Advance, Deed, Done, Work
+from syncd.core.job import Event, Job, Kind, State
+from syncd.errors import Conflict, SyncdError, Unavailable
+from syncd.store import jobs, vaults
+from syncd.store.database import Store
+from syncd.supervisor.workers import Workers
+
+RECORD_AGAIN = 5.0
+"""Seconds until what could not be recorded is tried again."""
+
+log = structlog.get_logger(__name__)
+
+After = Callable[[Job], Awaitable[None]]
+
+
+class Runner:
+    """The jobs that have not ended, and what becomes of them.
+
+    The store knows of a change before anybody else does. What cannot be recorded is
+    not done; what has been done is tried to be recorded until it is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workers: Workers,
+        state: Path,
+        plans: Mapping[str, Plan],
+        *,
+        now: Callable[[], float],
+        tell: Callable[[str, dict[str, Any]], None] = lambda *_: None,
+        parallel: int = queue.PARALLEL,
+    ) -> None:
+        self.store = store
+        self.workers = workers
+        self.plans = plans
+        self.now = now
+        self.figures = Figures()
+        self.notifier = Notifier(plans, now)
+        self.logs = Logs(state / "jobs")
+        self._tell = tell
+        self._parallel = parallel
+        self._jobs: dict[str, Job] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._closed: set[str] = set()
+        self._wake = asyncio.Event()
+        self._changed: dict[str, asyncio.Event] = {}
+        self._surveys: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self.after: list[After] = []
+        """Called with each job that has ended, after it was recorded."""
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.logs.prepare)
+        ended, queued = await self.store.run(records.recover, self.now())
+        self._jobs = {job.id: job for job in queued}
+        for job in ended:
+            log.warning("job interrupted", action="job", job=job.id, kind=str(job.kind))
+        for name, plan in self.plans.items():
+            self.figures.expect(name, plan.sources)
+            self.figures.look(name, await self.store.read(vaults.everything, name))
+            if await asyncio.to_thread(plan.path.exists):
+                self._closed.add(name)
+                task = asyncio.create_task(
+                    self._survey(name, ended), name=f"survey {name}"
+                )
+                self._surveys.add(task)
+        self._task = asyncio.create_task(self._run(), name="run jobs")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End what runs; the next start says that it was interrupted."""
+        self._closing = True
+        self._task.cancel()
+        await self.workers.close()
+        await asyncio.wait([self._task])
+        for task in self._surveys:
+            task.cancel()
+        if rest := [*self._running.values(), *self._surveys]:
+            await asyncio.wait(rest)
+        for event in self._changed.values():
+            event.set()
+
+    @property
+    def task(self) -> "asyncio.Task[None]":
+        """Return what must go on for as long as there are jobs to run."""
+        return self._task
+
+    @property
+    def known(self) -> list[Job]:
+        """Return the jobs that have not ended."""
+        return list(self._jobs.values())
+
+    async def ask(self, job: Job, names: Iterable[str] | None = None) -> Job:
+        """Keep a job, which is then run; the same key gives the same job."""
+        job, is_new = await self.store.run(records.ask, job, names)
+        if is_new:
+            self.asked(job)
+        return job
+
+    def asked(self, job: Job) -> None:
+        """Take in a job that was just kept in the store."""
+        self._jobs[job.id] = job
+        self._say(job)
+        self._wake.set()
+
+    async def job(self, id: str) -> Job:
+        """Return a job as it is now; raise NotFound."""
+        if (known := self._jobs.get(id)) is not None:
+            return known
+        return await self.store.read(jobs.get, id)
+
+    async def ended(self, id: str) -> Job:
+        """Return the job once it has ended; raise NotFound, Unavailable at the end."""
+        while not (job := await self.job(id)).state.final:
+            if self._closing:
+                raise Unavailable(
+                    "syncd is stopping; the job goes on at the next start"
+                )
+            await self.change(id)
+        return job
+
+    async def change(self, id: str) -> None:
+        """Return when there is news of a job, or may be."""
+        event = self._changed.setdefault(id, asyncio.Event())
+        await event.wait()
+
+    async def cancel(self, id: str, who: str) -> Job:
+        """Have a job end; raise NotFound, or Conflict if it has ended."""
+        job = await self.store.run(records.cancel, id, self.now(), who)
+        self._set(job)
+        if job.state.final:
+            await self._conclude(job)
+        else:
+            self.workers.cancel(id, job.error)
+        return job
+
+    def uses(self, store: str, vault: str) -> Job | None:
+        """Return a job that makes or reads that vault, or is about to; else None."""
+        found = (
+            job
+            for job in self._jobs.values()
+            if job.store == store and job.vault == vault and job.kind is not Kind.EVICT
+        )
+        return next(found, None)
+
+    async def follow(self, id: str, start: int = 0) -> AsyncIterator[bytes]:
+        """Give the job's log as it grows, until the job has ended; raise NotFound."""
+        await self.job(id)
+        while True:
+            event = self._changed.setdefault(id, asyncio.Event())
+            final = id not in self._jobs
+            piece = await asyncio.to_thread(self.logs.read, id, start)
+            start += len(piece)
+            if piece:
+                yield piece
+            elif final or self._closing:
+                return
+            else:
+                await event.wait()
+
+    async def work(
+        self, plan: Plan, deed: Deed, *, folder: str = "", **more: Any
+    ) -> Done:
+        """Have something done that is no job; return what came of it."""
+        id = more.pop("id")
+        try:
+            return await self.workers.run(
+                Work(
+                    id=id,
+                    deed=deed,
+                    store=placed(plan, folder),
+                    log=str(self.logs.path(id)),
+                    scratch=str(self.logs.scratch(id)),
+                    secrets=plan.secrets,
+                    **more,
+                )
+            )
+        finally:
+            await asyncio.to_thread(self.logs.forget, [id])
+
+    # How it goes.
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            now = self.now()
+            for job in queue.startable(
+                self._jobs.values(),
+                now,
+                parallel=self._parallel,
+                closed=frozenset(self._closed),
+            ):
+                if not await self._start(job):
+                    break
+            until = queue.wakes(self._jobs.values(), now)
+            # Bounded, as the clock may be put forward.
+            rest = 60.0 if until is None else min(60.0, max(0.05, until - now))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._wake.wait()
+
+    async def _start(self, job: Job) -> bool:
+        """Begin an attempt, and tell whether that could be recorded."""
+        try:
+            started = await self.store.run(records.start, job.id, self.now())
+        except Conflict:
+            return True  # It was canceled at the same moment.
+        except SyncdError as error:
+            log.warning("job not started", action="job", job=job.id, reason=str(error))
+            asyncio.get_running_loop().call_later(RECORD_AGAIN, self._wake.set)
+            return False
+        self._set(started)
+        task = asyncio.create_task(self._carry_out(started), name=f"job {job.id}")
+        self._running[job.id] = task
+        return True
+
+    async def _carry_out(self, job: Job) -> None:
+        try:
+            done = await self._done_somehow(job)
+            if self._closing and done.error:
+                return
+            await self._ended(self._jobs[job.id], done)
+        finally:
+            del self._running[job.id]
+            self._wake.set()
+
+    async def _done_somehow(self, job: Job) -> Done:
+        try:
+            return await self._done(job)
+        except SyncdError as error:
+            return Done(error=str(error), reason="unavailable")
+        except Exception as error:
+            log.exception("bug", action="job", job=job.id)
+            return Done(error=f"this is a bug: {error!r}", reason="bug")
+
+    async def _done(self, job: Job) -> Done:
+        plan = self.plans.get(job.store)
+        if plan is None:
+            words = f"no vault store {job.store} is configured any more"
+            return Done(error=words, reason="configuration")
+        hooks = plan.hooks.get(job.kind, Hooks())
+        if trouble := await self.notifier.before(hooks, job):
+            return Done(error=trouble, reason="hook")
+        return await self.workers.run(
+            errand(plan, job, hooks, self.logs),
+            told=lambda advance: self._advanced(job.id, advance),
+            seconds=job.timeout,
+            grace=plan.grace,
+        )
+
+    def _advanced(self, id: str, advance: Advance) -> None:
+        job = self._jobs.get(id)
+        if job is not None:
+            # Not worth a transaction: what a crash leaves of it is nothing anyway.
+            self._set(replace(job, progress=advance.progress), "job_progress")
+
+    async def _ended(self, job: Job, done: Done) -> None:
+        at = self.now()
+        if not done.error:
+            ended = life.ended(job, Event.SUCCEED, at, result=done.result)
+        else:
+            retries = self.plans[job.store].retries if job.store in self.plans else {}
+            policy = retries.get(job.kind, life.RETRIES[job.kind])
+            again = life.again(job, at, policy, done.error) if done.retry else None
+            ended = again or life.ended(
+                job,
+                Event.FAIL,
+                at,
+                error=job.error if job.state is State.CANCELING else done.error,
+                reason="canceled" if job.state is State.CANCELING else done.reason,
+                result=done.result,
+            )
+        await self._end(ended, done)
+
+    async def _end(self, job: Job, done: Done) -> None:
+        while True:
+            try:
+                forgotten = await self.store.run(records.end, job, done)
+                break
+            except Unavailable as error:
+                words = {"job": job.id, "reason": str(error)}
+                log.warning("job not recorded", action="job", **words)
+                await asyncio.sleep(RECORD_AGAIN)
+        self._set(job)
+        await asyncio.to_thread(self.logs.forget, forgotten)
+        if job.state.final:
+            await self._conclude(job)
+
+    async def _conclude(self, job: Job) -> None:
+        """Do what follows from a job's end."""
+        self.figures.count(job)
+        catalogue = await self.store.read(vaults.everything, job.store)
+        self.figures.look(job.store, catalogue)
+        for after in (self._notify, *self.after):
+            try:
+                await after(job)
+            except SyncdError as error:
+                log.warning("after a job", action="job", job=job.id, reason=str(error))
+
+    async def _notify(self, job: Job) -> None:
+        before = await self.store.read(records.before, job)
+        self.notifier.ended(job, before)
+
+    def _set(self, job: Job, event: str = "job") -> None:
+        if job.state.final:
+            self._jobs.pop(job.id, None)
+        else:
+            self._jobs[job.id] = job
+        self._say(job, event)
+        if (changed := self._changed.pop(job.id, None)) is not None:
+            changed.set()
+        self._wake.set()
+
+    def _say(self, job: Job, event: str = "job") -> None:
+        if event == "job":
+            log.info(
+                "job",
+                action="job",
+                job=job.id,
+                kind=str(job.kind),
+                state=str(job.state),
+                vault=job.vault,
+                reason=job.error or None,
+            )
+        said = msgspec.to_builtins(job)
+        keys = ("id", "kind", "state", "source", "store", "vault", "error", "reason")
+        self._tell(event, {key: said[key] for key in (*keys, "progress")})
+
+    async def _survey(self, name: str, interrupted: list[Job]) -> None:
+        """Look into a store; nothing is done with it before."""
+        try:
+            await self.survey(name)
+        except SyncdError as error:
+            log.warning("vaults not looked at", action="survey", reason=str(error))
+        finally:
+            self._closed.discard(name)
+            self._wake.set()
+
+    async def survey(self, name: str) -> None:
+        """Bring the catalogue in step with the store; raise Unavailable."""
+        plan = self.plans[name]
+        views = await self.store.read(vaults.everything, name)
+        known = [view.summary.name for view in views]
+        done = await self.work(
+            plan, Deed.SURVEY, id=f"survey-{name}", asked={"known": known}
+        )
+        if done.error:
+            raise Unavailable(done.error)
+        for one in done.aside:
+            log.warning("half a vault was put aside", action="survey", vault=one)
+        await self.store.run(records.survey, name, done)
+        self.figures.look(name, await self.store.read(vaults.everything, name))

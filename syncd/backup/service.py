@@ -1,0 +1,377 @@
+"""Where work is asked for: the job engine as dialects see it, one for each store."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from msgspec.structs import replace
+
+from syncd.backup import lending, names, records, retaining
+from syncd.backup.plan import WHICH, Plan, Timed
+from syncd.backup.runner import Runner
+from syncd.core import retention
+from syncd.core.backup import BackupRequest, DiskRoom, RestoreRequest, VaultView
+from syncd.core.errand import Deed
+from syncd.core.job import Job, Kind, State
+from syncd.core.retention import Decision
+from syncd.core.vault import Pin
+from syncd.errors import BadRequest, Conflict, NotFound, StorageError, Unavailable
+from syncd.store import jobs, vaults
+from syncd.store.jobs import Search
+
+URGENT = 10
+"""Priority of what somebody waits for."""
+
+Wish = tuple[Job, Iterator[str] | None]
+"""A job, and the names that its vault may have."""
+
+LONGEST_KEY = 200
+LONGEST_FOLDER = 500
+
+
+class Service:
+    """One store's backups; see api.backups.Backups for what each call promises."""
+
+    def __init__(self, plan: Plan, runner: Runner, run: Path) -> None:
+        """Ask the runner; ``run`` is the folder of sockets."""
+        self._plan = plan
+        self._runner = runner
+        self._run = run
+        self._store = runner.store
+        self._chosen: dict[str, str] = {}
+        runner.after.append(self._retain)
+
+    # Asking.
+
+    async def back_up(
+        self, request: BackupRequest, *, who: str, key: str | None = None
+    ) -> Job:
+        """Keep the request and return its job, whose vault has its name already."""
+        request = replace(request, source=self._source(request.source))
+        _check_folder(request.folder)
+        job = self._job(Kind.BACKUP, request, who, key)
+        made = names.names(request.prefix, job.created, self._plan.zone)
+        return await self._runner.ask(job, made)
+
+    async def restore(
+        self, request: RestoreRequest, *, who: str, key: str | None = None
+    ) -> Job:
+        """Keep the request and return its job."""
+        request = replace(request, source=self._source(request.source))
+        _check_folder(request.folder)
+        if request.vault is not None:
+            view = await self.vault(request.vault, folder=request.folder)
+            if not (view.valid or request.force):
+                why = view.summary.failed or "it was canceled"
+                why = f"it is damaged: {view.damaged[0]}" if view.damaged else why
+                raise Conflict(
+                    f"vault {request.vault} is no good ({why}); restore another, or"
+                    " force it"
+                )
+        job = self._job(Kind.RESTORE, request, who, key)
+        return await self._runner.ask(replace(job, vault=request.vault))
+
+    async def check(self, vault: str, *, kind: Kind, who: str) -> Job:
+        """Keep that a vault is to be verified, or restored in a drill; its job."""
+        view = await self.vault(vault)
+        asked = {"folder": view.folder}
+        job = self._job(kind, None, who, None, source=view.summary.source)
+        return await self._runner.ask(replace(job, vault=vault, asked=asked))
+
+    async def upload(self, name: str, archive: Path, *, partial: bool, who: str) -> Job:
+        """Make a vault of an archive, which is moved from there; return the job."""
+        names.checked(name)
+        job = self._job(Kind.UPLOAD, None, who, None, source=self._plan.default)
+        kept = self._runner.logs.path(job.id).with_suffix(".zip")
+        asked = {"archive": str(kept), "partial": partial}
+        job = replace(job, vault=name, asked=asked)
+        try:
+            await asyncio.to_thread(_move, archive, kept)
+        except OSError as error:
+            raise Unavailable(f"the archive cannot be kept: {error.strerror}") from None
+        try:
+            job = await self._store.run(records.ask_this, job)
+        except BaseException:
+            await asyncio.to_thread(kept.unlink, True)
+            raise
+        self._runner.asked(job)
+        return job
+
+    # Giving up.
+
+    async def evict(self, vault: str, *, who: str, folder: str = "") -> None:
+        """Delete one vault, pinned or not: a person named it."""
+        source = self._plan.default
+        if vault not in await self.aside():
+            view = await self.vault(vault, folder=folder)
+            source = view.summary.source
+        user = self._runner.uses(self._plan.name, vault)
+        if user is not None:
+            raise Conflict(f"vault {vault} is in use by the {user.kind} {user.id}")
+        asked = {"vaults": [vault], "force": True, "folder": folder}
+        job = self._job(Kind.EVICT, None, who, None, source=source)
+        job = replace(job, asked=asked, priority=URGENT)
+        job = await self._runner.ended((await self._runner.ask(job)).id)
+        if job.state is not State.SUCCESSFUL:
+            raise StorageError(f"vault {vault} was not deleted: {job.error}")
+
+    async def evict_by_policy(
+        self, *, who: str, dry_run: bool = False
+    ) -> list[Decision]:
+        """Delete what the policies give up; return what was decided of each vault."""
+        decisions = await self._decisions()
+        if not dry_run:
+            asked = [
+                await self._runner.ask(job)
+                for job in self._evictions(decisions, who, URGENT)
+            ]
+            for job in asked:
+                ended = await self._runner.ended(job.id)
+                if ended.state is not State.SUCCESSFUL:
+                    raise StorageError(f"not all was deleted: {ended.error}")
+        return [decision for _, decision in decisions]
+
+    def policies(self) -> dict[str, str]:
+        """Return the policies in force: ``full`` and ``partial``."""
+        return {**self._plan.policies, **self._chosen}
+
+    async def use_policy(self, which: str, policy: str, *, who: str) -> None:
+        """Put a policy in force and keep it; raise BadRequest and change nothing."""
+        if which not in WHICH:
+            raise BadRequest(f"there is no policy {which!r}, only {', '.join(WHICH)}")
+        retention.parse(policy)
+        await self._store.run(records.use_policy, self._plan.name, which, policy)
+        self._chosen[which] = policy
+
+    async def opened(self) -> None:
+        """Take in what was chosen before."""
+        for which in WHICH:
+            kept = await self._store.read(records.policy, self._plan.name, which)
+            if kept is not None:
+                self._chosen[which] = kept
+
+    # Looking.
+
+    async def job(self, id: str) -> Job:
+        """Return a job by its id, or a backup's by its vault; raise NotFound."""
+        with suppress(NotFound):
+            job = await self._runner.job(id)
+            if job.store == self._plan.name:
+                return job
+        made = await self._store.read(jobs.making, id, [self._plan.name])
+        return await self._runner.job(made.id)
+
+    async def jobs(
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        kind: Kind | None = None,
+        state: State | None = None,
+        vault: str | None = None,
+    ) -> tuple[int, list[Job]]:
+        """Return how many there are, and some of them, newest first."""
+        search = Search(kind=kind, state=state, vault=vault, stores=[self._plan.name])
+        total, found = await self._store.read(
+            jobs.page, search, offset=offset, limit=limit
+        )
+        live = {job.id: job for job in self._runner.known}
+        return total, [live.get(job.id, job) for job in found]
+
+    def waiting(self) -> int:
+        """Return how many jobs are queued."""
+        mine = [job for job in self._runner.known if job.store == self._plan.name]
+        return sum(job.state is State.QUEUED for job in mine)
+
+    async def cancel(self, id: str, *, who: str) -> Job:
+        """Have a job end; raise NotFound, or Conflict if it has ended."""
+        return await self._runner.cancel((await self.job(id)).id, who)
+
+    async def log(self, id: str, *, start: int = 0) -> tuple[bytes, int]:
+        """Return output of a job from that byte on, and where the next call starts."""
+        job = await self.job(id)
+        piece = await asyncio.to_thread(self._runner.logs.read, job.id, start)
+        return piece, start + len(piece)
+
+    async def follow(self, id: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Give a job's output as it comes, until the job has ended."""
+        job = await self.job(id)
+        async for piece in self._runner.follow(job.id, start):
+            yield piece
+
+    async def vaults(self) -> list[VaultView]:
+        """Return all finished vaults, failed ones too, oldest first."""
+        found = await self._store.read(vaults.everything, self._plan.name)
+        return [self._pinned(view) for view in found]
+
+    async def vault(self, name: str, *, folder: str = "") -> VaultView:
+        """Return one; raise NotFound."""
+        view = await self._store.read(vaults.get, self._plan.name, name)
+        if view.folder != folder and folder:
+            raise NotFound(f"vault {name} not found in {folder}")
+        return self._pinned(view)
+
+    async def aside(self) -> list[str]:
+        """Return the vaults that were never finished; they can be evicted."""
+        return await self._store.read(records.aside, self._plan.name)
+
+    async def pin(self, name: str, pin: Pin | None, *, who: str) -> None:
+        """Pin a vault or take the pin away; raise NotFound."""
+        view = await self.vault(name)
+        done = await self._runner.work(
+            self._plan,
+            Deed.PIN,
+            id=f"pin-{uuid4()}",
+            folder=view.folder,
+            vault=name,
+            asked={"pin": msgspec.to_builtins(pin)},
+            who=who,
+        )
+        if done.error:
+            raise Unavailable(f"vault {name} was not pinned: {done.error}")
+        await self._store.run(records.pin, self._plan.name, name, pin)
+
+    @asynccontextmanager
+    async def download(self, name: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Lend a vault's files as the bytes of a zip; raise NotFound, Unavailable."""
+        view = await self.vault(name)
+        async with lending.lent(self._runner, self._plan, view, self._run) as chunks:
+            yield chunks
+
+    async def room(self) -> DiskRoom:
+        """Return what there is on the disk of the vaults."""
+        views = await self._store.read(vaults.everything, self._plan.name)
+        size = sum(view.summary.stored for view in views)
+        return await asyncio.to_thread(_room, self._plan.path, size)
+
+    # How.
+
+    def _source(self, name: str) -> str:
+        name = self._plan.default if name == "default" else name
+        if name not in self._plan.sources:
+            known = ", ".join(self._plan.sources) or "none"
+            raise NotFound(f"source {name} not found; configured: {known}")
+        return name
+
+    def _job(
+        self,
+        kind: Kind,
+        request: BackupRequest | RestoreRequest | None,
+        who: str,
+        key: str | None,
+        source: str = "",
+    ) -> Job:
+        if key is not None and not 0 < len(key) <= LONGEST_KEY:
+            raise BadRequest(
+                f"an idempotency key has from 1 to {LONGEST_KEY} characters"
+            )
+        timeout = self._plan.timeouts.get(kind)
+        if request is not None and request.timeout is not None:
+            timeout = request.timeout
+        return Job(
+            id=str(uuid4()),
+            kind=kind,
+            asked=msgspec.to_builtins(request) if request else {},
+            source=request.source if request else source,
+            store=self._plan.name,
+            priority=request.priority if request else 0,
+            who=who,
+            created=self._runner.now(),
+            timeout=timeout,
+            key=key,
+        )
+
+    def _pinned(self, view: VaultView) -> VaultView:
+        pin = view.pin
+        if pin is None or pin.until is None or pin.until > self._runner.now():
+            return view
+        return replace(view, pin=None)
+
+    async def _decisions(self) -> list[tuple[VaultView, Decision]]:
+        return retaining.decided(
+            self._plan,
+            self.policies(),
+            await self.vaults(),
+            lambda name: self._runner.uses(self._plan.name, name),
+            self._runner.now(),
+        )
+
+    def _evictions(
+        self, decisions: list[tuple[VaultView, Decision]], who: str, priority: int
+    ) -> list[Job]:
+        evictions = []
+        for source, dropped in retaining.given_up(decisions).items():
+            asked: dict[str, Any] = {
+                "vaults": [one.vault for one in dropped],
+                "why": {one.vault: one.reason for one in dropped},
+            }
+            job = self._job(Kind.EVICT, None, who, None, source=source)
+            evictions.append(replace(job, asked=asked, priority=priority))
+        return evictions
+
+    async def wanted(self, timed: Timed) -> list[Wish]:
+        """Return the jobs that a schedule asks for at its time."""
+        who = f"schedule {timed.name}"
+        if timed.kind is Kind.EVICT:
+            evictions = self._evictions(await self._decisions(), who, 0)
+            return [(replace(job, schedule=timed.name), None) for job in evictions]
+        if timed.kind is Kind.BACKUP:
+            job = self._job(Kind.BACKUP, timed.request(), who, None)
+            made = names.names("", job.created, self._plan.zone)
+            return [(replace(job, schedule=timed.name), made)]
+        chosen = _to_check(timed, await self.vaults())
+        if chosen is None:
+            return []
+        job = self._job(timed.kind, None, who, None, source=timed.source)
+        asked = {"folder": chosen.folder}
+        vault = chosen.summary.name
+        return [(replace(job, vault=vault, asked=asked, schedule=timed.name), None)]
+
+    async def _retain(self, job: Job) -> None:
+        """Give up what the policies do not keep, after a backup that went well."""
+        mine = job.store == self._plan.name and job.kind.makes
+        if mine and job.state is State.SUCCESSFUL:
+            for eviction in self._evictions(await self._decisions(), "syncd", 0):
+                await self._runner.ask(eviction)
+
+
+def _check_folder(folder: str) -> None:
+    parts = PurePosixPath(folder).parts
+    bad = {"/", "..", "."} & set(parts) or "\0" in folder
+    if folder and (bad or len(folder) > LONGEST_FOLDER):
+        raise BadRequest(f"the folder {folder[:40]!r} must be a path below the store's")
+
+
+def _to_check(timed: Timed, views: list[VaultView]) -> VaultView | None:
+    """Return the vault to check: the newest, or what was not verified for longest."""
+    valid = [
+        view for view in views if view.valid and view.summary.source == timed.source
+    ]
+    if timed.kind is Kind.DRILL:
+        return max(valid, key=lambda view: view.summary.made, default=None)
+    order = sorted(valid, key=lambda view: -view.summary.made)
+    return min(order, key=lambda view: view.verified or 0.0, default=None)
+
+
+def _move(source: Path, target: Path) -> None:
+    source.replace(target)
+    target.chmod(0o600)
+
+
+def _room(path: Path, size: int) -> DiskRoom:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    disk = os.statvfs(path)
+    return DiskRoom(
+        size=size,
+        free=disk.f_bavail * disk.f_frsize,
+        total=disk.f_blocks * disk.f_frsize,
+        free_inodes=disk.f_favail,
+        total_inodes=disk.f_files,
+        used_inodes=disk.f_files - disk.f_ffree,
+    )
