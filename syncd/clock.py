@@ -1,9 +1,11 @@
 """The only place that asks the system what time it is, and since when it runs."""
 
+import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
+_LOCAL = Path("/etc/localtime")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -33,3 +35,16 @@ def boot() -> str:
         return _BOOT.read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def zone() -> tzinfo:
+    """Return the time zone of this machine, summer time and all; UTC if none is set."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only schedules and vaults ask
+
+    try:
+        if name := os.environ.get("TZ", "").lstrip(":"):
+            return ZoneInfo(name)
+        with _LOCAL.open("rb") as rules:
+            return ZoneInfo.from_file(rules, key="local")
+    except (KeyError, OSError, ValueError):
+        return UTC

@@ -137,9 +137,10 @@ def judge(timed: Timed, last: float, now: float) -> Due | None:
 
     None: nothing is due. Runs that were missed become one, or none.
     """
-    at: float | None = last
     newest, ripe = last, 0
-    while (at := first(timed, at)) is not None and at <= now:
+    due = first(timed, last)
+    while due is not None and due <= now:
+        at, due = due, first(timed, due)
         if at + put_off(timed, at) <= now:
             newest, ripe = at, ripe + 1
         if ripe >= MOST_MISSED:

@@ -115,18 +115,22 @@ def _is_aftermath(error: ErrorDetails, found: list[ErrorDetails]) -> bool:
 
 def _model(whole: type[BaseModel], place: Place) -> type[BaseModel]:
     """Return the model of what stands at the place."""
+    if whole.__name__ == "Backup":
+        from syncd.config import backup  # noqa: PLC0415 - loaded if it is there
+
+        return backup.model(place)
     if whole is not Config:
         return whole
-    match place:
-        case ("entries", _):
-            return Entry
-        case ("entries", _, "guard"):
-            return Guard
-        case ("log",):
-            return Log
-        case ("limits",):
-            return Limits
-    return Config
+    shape = tuple("*" if at == 1 else part for at, part in enumerate(place))
+    return _MODELS.get(shape, Config)
+
+
+_MODELS: dict[Place, type[BaseModel]] = {
+    ("entries", "*"): Entry,
+    ("entries", "*", "guard"): Guard,
+    ("log",): Log,
+    ("limits",): Limits,
+}
 
 
 def _unknown(key: str, known: list[str]) -> str:

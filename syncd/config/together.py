@@ -49,6 +49,11 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
         options, wrong = _options(name, entry, in_words)
         found += wrong
         folders += _folders(name, options, found) if options else []
+    if said.get("backup") is not None:
+        # Loaded only by those who say something of it.
+        from syncd.config import backup  # noqa: PLC0415
+
+        found += backup.faults(said["backup"], in_words)
     state = _real(("state",), said.get("state", "var"), found)
     if state:
         found += _state_length(state)

@@ -80,7 +80,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _seconds(value: object) -> float:
+def seconds(value: object) -> float:
+    """Return a duration in seconds; raise ValueError for what is none."""
     try:
         return match.duration(value)
     except ValueError:
@@ -214,7 +215,7 @@ class Entry(Value):
         default=(),
         description="patterns, as in a .gitignore file, of what is left alone",
     )
-    rescan: Annotated[float, PlainValidator(_seconds)] = Field(
+    rescan: Annotated[float, PlainValidator(seconds)] = Field(
         default=3600.0,
         description="time between two walks of the whole storage: seconds, or text like"
         " 90s, 15m, 1h30m or 7d; 0 walks only at the start",
@@ -306,6 +307,9 @@ class Config(Value):
     )
     log: Log = Field(default=Log(), description="what is logged, and how it looks")
     limits: Limits = Field(default=Limits(), description="what a client may ask for")
+    backup: dict[str, Any] | None = Field(
+        default=None, repr=False, description="what is backed up, where to, and when"
+    )
     _secrets: frozenset[str] = PrivateAttr(frozenset())
 
     def model_post_init(self, context: Any) -> None:
