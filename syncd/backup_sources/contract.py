@@ -7,11 +7,38 @@ fails: a success that is quietly short of something is the worst of faults.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from syncd.core.backup import Health, Report, Restoring, Wanted
 from syncd.core.job import Progress
+from syncd.core.keeping import Promise
 from syncd.vaults.contract import Staging, Vault
+
+
+class Storage(Struct, frozen=True, kw_only=True):
+    """An entry, as whoever has its driver opened must know it."""
+
+    driver: str
+    """Where its driver is, for drivers.loading."""
+    options: dict[str, Any]
+    """Every field of the driver's model, checked."""
+    ignore: list[str] = []
+    promise: Promise | None = None
+    """For how long what is replaced or deleted there is kept; None: not at all."""
+    marker: str | None = None
+    """The id it must carry; None takes any, but never a storage without one."""
+
+
+class Around(Struct, frozen=True, kw_only=True):
+    """What a source finds around it, besides its own options."""
+
+    scratch: Path
+    """A folder of the job's own, gone with it: a vault may be unpacked there."""
+    entries: dict[str, Storage] = {}
+    """All that are configured, by name."""
 
 
 class Tell(Protocol):
@@ -30,8 +57,12 @@ class Source(Protocol):
     """One source; see the module."""
 
     @classmethod
-    def create(cls, options: Mapping[str, Any]) -> "Source":
-        """Return the source; the options are every field of its model, checked."""
+    def create(cls, options: Mapping[str, Any], around: Around) -> "Source":
+        """Return the source; the options are every field of its model, checked.
+
+        Nothing is opened or started yet. Raise ConfigError for options that do not
+        go with what is around.
+        """
         ...
 
     async def databases(self) -> list[str]:
