@@ -1,0 +1,1 @@
+"""A source that is a command: a dump, an export, a script."""
