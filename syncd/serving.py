@@ -32,6 +32,8 @@ def server(loaded: Config, parts: Parts) -> Server:
             for name, one in registry.schemas().items()
         ],
         version=version("syncd"),
+        backups=parts.copies.services["full"],
+        incremental=parts.copies.services.get("incremental"),
         rules_schema=schema(),
         state=lambda: StateView(
             usable=referee.trouble is None,

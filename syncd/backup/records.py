@@ -104,7 +104,7 @@ def survey(db: Connection, store: str, done: Done) -> None:
             changed.append(pinned)
     vaults.put(db, store, changed)
     vaults.taken(db, store, done.aside)
-    put_aside(db, store, done.aside)
+    settings.put(db, f"backup/{store}/aside", json.dumps(done.aside))
 
 
 def aside(db: Connection, store: str) -> list[str]:

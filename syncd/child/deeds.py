@@ -156,22 +156,41 @@ async def _survey(doing: Doing) -> Done:
     known = set(doing.work.asked.get("known", []))
 
     def look() -> Done:
-        aside = store.quarantine()
+        for name in store.quarantine():
+            doing.say.line(f"{name}: was never finished, and is put aside")
         names = store.vaults()
         views = []
         for name in names:
             if name in known:
                 continue
             try:
-                views.append(remembered(store.get(name).summary()))
+                views.append(_found(store, name))
             except SyncdError as error:
                 doing.say.line(f"{name}: {error}")
                 lost = Summary(name=name, source="", made=0.0, failed=str(error))
                 views.append(VaultView(summary=lost, damaged=[str(error)]))
         pins = msgspec.to_builtins(dict(store.pins()))
-        return Done(result={"names": names, "pins": pins}, vaults=views, aside=aside)
+        return Done(
+            result={"names": names, "pins": pins},
+            vaults=views,
+            aside=store.quarantined(),
+        )
 
     return await whole(look)
+
+
+def _found(store: VaultStore, name: str) -> VaultView:
+    """Return what a vault and its store say of it; raise StorageError."""
+    vault = store.get(name)
+    view = remembered(vault.summary())
+    checked = store.checked(name)
+    if checked is None:
+        return msgspec.structs.replace(view, size=vault.size())
+    damaged = [f"{fault.path}: {fault.trouble}" for fault in checked.faults]
+    verified = None if damaged else checked.at
+    return msgspec.structs.replace(
+        view, size=vault.size(), damaged=damaged, verified=verified
+    )
 
 
 async def _pin(doing: Doing) -> Done:

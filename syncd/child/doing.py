@@ -161,12 +161,15 @@ def uncancel() -> None:
 
 
 def made(part: Part, *more: Any) -> Any:
-    """Return what the reference names, made of its options and of what is around."""
+    """Return what the reference names, made of its options and of what is around.
+
+    A class makes it by its ``create``, a function by itself.
+    """
     module, _, name = part.reference.partition(":")
     kind: Any = import_module(module)
     for attribute in name.split("."):
         kind = getattr(kind, attribute)
-    return kind.create(part.options, *more)
+    return getattr(kind, "create", kind)(part.options, *more)
 
 
 def reason(error: BaseException) -> str:

@@ -49,7 +49,8 @@ async def back_up(doing: Doing) -> Done:
         return await source.back_up(wanted, staging, doing.say)
 
     sealed, report, failure = await _staged(doing, store, request, begun, read)
-    view = view_of(sealed, request)
+    size = await _size(store, sealed.name)
+    view = replace(view_of(sealed, request), size=size)
     if sealed.failed is None:
         view = replace(view, summary=await _listed(doing, store, source, sealed))
     if request.pin is not None:
@@ -130,6 +131,10 @@ def _summary(
     )
 
 
+async def _size(store: VaultStore, name: str) -> int:
+    return await asyncio.to_thread(lambda: store.get(name).size())
+
+
 async def _listed(
     doing: Doing, store: VaultStore, source: Source, sealed: Summary
 ) -> Summary:
@@ -161,7 +166,8 @@ async def upload(doing: Doing) -> Done:
         sealed, report, failure = await _staged(doing, store, request, begun, read)
     finally:
         await whole(lambda: archive.unlink(missing_ok=True))
-    view = view_of(sealed, request)
+    size = await _size(store, sealed.name)
+    view = replace(view_of(sealed, request), size=size)
     if sealed.failed is not None:
         word = "canceled" if view.canceled else reason(failure) if failure else "failed"
         return Done(vaults=[view], error=sealed.failed, reason=word)
@@ -179,7 +185,6 @@ def remembered(summary: Summary) -> VaultView:
         flags=ours.get("flags", {}),
         folder=ours.get("folder", ""),
         canceled=ours.get("canceled", False),
-        size=summary.stored,
     )
 
 

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, ValidationError
 
+from syncd.backup_sources import registry
 from syncd.config.values import Value, seconds
 from syncd.core import cron, retention
 from syncd.core.job import Kind
 from syncd.document import Fault, Place
-from syncd.errors import BadRequest
+from syncd.errors import BadRequest, ConfigError
 
 InWords = Callable[[ValidationError, type[BaseModel]], list[Fault]]
 
@@ -367,4 +368,16 @@ def _source(place: Place, said: dict[str, Any], in_words: InWords) -> list[Fault
     kind = said.get("kind")
     if not isinstance(kind, str) or not kind:
         return [Fault((*place, "kind"), "is missing; write kind: entries, or another")]
+    if ":" in kind:
+        return []  # Of a package that announces nothing; it checks its options itself.
+    try:
+        model = registry.options(kind)
+    except ConfigError as error:
+        return [Fault((*place, "kind"), str(error))]
+    options = {key: value for key, value in said.items() if key != "kind"}
+    try:
+        model.model_validate_json(json.dumps(options), strict=True)
+    except ValidationError as error:
+        found = in_words(error, model)
+        return [Fault((*place, *fault.place), fault.words) for fault in found]
     return []

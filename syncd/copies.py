@@ -1,0 +1,223 @@
+"""The rooms of backups: what the configuration wants of them, and their opening."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from syncd import clock
+from syncd.api.events import News
+from syncd.backup.plan import (
+    Hooks,
+    Mail,
+    Misfire,
+    Notify,
+    Plan,
+    Timed,
+    WebHook,
+)
+from syncd.backup.runner import Runner
+from syncd.backup.scheduler import Scheduler
+from syncd.backup.service import Service
+from syncd.backup_sources import registry
+from syncd.config import backup
+from syncd.config.backup import Backup, Hook, Section
+from syncd.core import cron
+from syncd.core.errand import Command, Part
+from syncd.core.job import RETRIES, Kind
+from syncd.errors import ConfigError
+from syncd.store.database import Store
+from syncd.supervisor.workers import Workers
+
+LOCAL = "syncd.vaults.described:local"
+"""What makes a store of vaults that is a local folder."""
+
+FOLDERS = {"full": "backups", "incremental": "incremental-backups"}
+"""Where vaults lie in the state folder, unless another folder is said."""
+
+log = structlog.get_logger(__name__)
+
+
+class Copies:
+    """The rooms of backups, open."""
+
+    def __init__(
+        self, runner: Runner, services: Mapping[str, Service], works: list[Any]
+    ) -> None:
+        self.runner = runner
+        self.services = services
+        self.works = works
+        """What never ends by itself."""
+
+
+@asynccontextmanager
+async def opened(
+    said: Mapping[str, Any] | None,
+    state: Path,
+    *,
+    store: Store,
+    workers: Workers,
+    news: News,
+    entries: Mapping[str, dict[str, Any]],
+    secrets: frozenset[str],
+) -> AsyncIterator[Copies]:
+    """Open the rooms of backups; at the end, end what runs.
+
+    ``said`` is what the configuration says of them, ``entries`` those that sources may
+    read. What could not be looked at yet is looked at beside.
+    """
+    section = backup.read(said)
+    chosen = plans(section, state, entries, secrets)
+    async with AsyncExitStack() as rooms:
+        runner = Runner(
+            store,
+            workers,
+            state,
+            chosen,
+            now=clock.timestamp,
+            tell=news.tell,
+            parallel=section.parallel,
+        )
+        services = {
+            name: Service(plan, runner, state / "run") for name, plan in chosen.items()
+        }
+        await rooms.enter_async_context(runner)
+        for service in services.values():
+            await service.opened()
+        works = [runner.task]
+        if any(plan.timed or plan.notify.stale for plan in chosen.values()):
+            scheduler = Scheduler(runner, services, clock.timestamp)
+            await rooms.enter_async_context(scheduler)
+            works.append(scheduler.task)
+        yield Copies(runner, services, works)
+
+
+def plans(
+    section: Backup,
+    state: Path,
+    entries: Mapping[str, dict[str, Any]],
+    secrets: frozenset[str],
+) -> dict[str, Plan]:
+    """Return what is wanted, by the name of the store."""
+    return {
+        name: replace(
+            _plan(name, one, state), entries=dict(entries), secrets=sorted(secrets)
+        )
+        for name, one in section.sections().items()
+    }
+
+
+def _plan(name: str, said: Section, state: Path) -> Plan:
+    zone = said.zone(clock.zone())
+    path = (said.store.path or state / FOLDERS[name]).absolute()
+    sources = _sources(said)
+    default = next(iter(said.all_sources()))
+    policies = {"full": said.eviction, "partial": said.granular_eviction}
+    retries = {
+        kind: replace(policy, most=said.retries.get(kind, policy.most))
+        for kind, policy in RETRIES.items()
+    }
+    return Plan(
+        name=name,
+        store=_store(said, path),
+        path=path,
+        sources=sources,
+        default=default,
+        policies={which: text for which, text in policies.items() if text},
+        zone=zone,
+        timeouts=dict(said.timeout),
+        retries=retries,
+        hooks={kind: _hooks(said, kind) for kind in Kind},
+        notify=_notify(said),
+        timed=_timed(said, default, zone),
+        grace=said.grace,
+    )
+
+
+def _store(said: Section, path: Path) -> Part:
+    options: dict[str, Any] = {"path": str(path), "compress": said.store.compress}
+    if said.store.encrypt is not None:
+        options["identity"] = said.store.encrypt.identity
+        options["recipients"] = list(said.store.encrypt.recipients)
+    return Part(LOCAL if said.store.kind == "local" else said.store.kind, options)
+
+
+def _sources(said: Section) -> dict[str, Part]:
+    """Return the sources; one whose package is broken is left out, and told."""
+    found = {}
+    for name, source in said.all_sources().items():
+        options = {key: value for key, value in source.items() if key != "kind"}
+        try:
+            found[name] = _source(str(source["kind"]), options)
+        except ConfigError as error:
+            log.warning(
+                "source left out", action="backup", source=name, reason=str(error)
+            )
+    return found
+
+
+def _source(kind: str, options: dict[str, Any]) -> Part:
+    if ":" in kind:
+        return Part(kind, options)
+    model = registry.options(kind)
+    return Part(registry.reference(kind), model(**options).model_dump(mode="json"))
+
+
+def _hooks(said: Section, kind: Kind) -> Hooks:
+    before = [hook for hook in said.hooks.before if kind in hook.kinds]
+    after = [hook for hook in said.hooks.after if kind in hook.kinds]
+    return Hooks(_commands(before), _commands(after), _web(before), _web(after))
+
+
+def _commands(hooks: list[Hook]) -> list[Command]:
+    return [Command(list(one.command), one.timeout) for one in hooks if one.command]
+
+
+def _web(hooks: list[Hook]) -> list[WebHook]:
+    return [WebHook(one.url, one.secret, one.timeout) for one in hooks if one.url]
+
+
+def _notify(said: Section) -> Notify:
+    mail = said.notify.mail
+    return Notify(
+        mail=Mail(**{**mail.model_dump(), "to": list(mail.to)}) if mail else None,
+        web=[WebHook(one.url, one.secret) for one in said.notify.web],
+        stale=said.notify.stale,
+    )
+
+
+def _timed(said: Section, default: str, zone: Any) -> list[Timed]:
+    misfire, jitter = Misfire(said.misfire), said.jitter
+    found = []
+    for number, timing in enumerate(said.schedule, 1):
+        source = default if timing.source == backup.DEFAULT else timing.source
+        databases = None if timing.databases is None else list(timing.databases)
+        found.append(
+            Timed(
+                name=timing.name or f"backup {number}",
+                kind=Kind.BACKUP,
+                schedule=cron.parse(timing.at),
+                zone=zone,
+                misfire=misfire,
+                jitter=jitter,
+                source=source,
+                databases=databases,
+            )
+        )
+    for kind, at in ((Kind.VERIFY, said.verify), (Kind.DRILL, said.drill)):
+        for source in said.all_sources() if at else ():
+            found.append(
+                Timed(
+                    name=f"{kind} of {source}",
+                    kind=kind,
+                    schedule=cron.parse(at or ""),
+                    zone=zone,
+                    misfire=misfire,
+                    jitter=jitter,
+                    source=source,
+                )
+            )
+    return found
