@@ -189,7 +189,7 @@ _MAKE_VERSION = (
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The newest migration; a test holds it to the folder of migrations."""
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -94,3 +95,60 @@ Index(
     files.c.id,
     sqlite_where=files.c.held != 0,
 )
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    # ``epoch`` counts up when the password changes or the user is disabled: what
+    # was handed out before (sessions, signed tokens) names an older one and is void.
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("secret", LargeBinary(32), nullable=False),
+    Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("actions", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", LargeBinary(32), primary_key=True),
+    Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("means", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", SmallInteger),
+    Column("reason", Text, nullable=False),
+)
+
+Index("sessions_expires_at", sessions.c.expires_at)
+Index("audit_at", audit.c.at)
