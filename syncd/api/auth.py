@@ -18,11 +18,11 @@ from syncd import clock
 from syncd.api import credentials
 from syncd.api.accounts import Accounts
 from syncd.api.credentials import Pair, Signed
-from syncd.api.gate import is_loopback
 from syncd.api.pace import Hurried
 from syncd.api.passwords import Passwords
 from syncd.api.signing import ACCESS, REFRESH, Signer
 from syncd.api.trail import Trail
+from syncd.core.address import is_loopback
 from syncd.core.permission import ANYBODY, NEIGHBOUR, NOBODY, Role, Who, allowed
 from syncd.errors import BadRequest, NotLoggedIn
 from syncd.store import users

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from tornado.httputil import HTTPServerRequest
 
+from syncd.core.address import is_loopback
 from syncd.errors import NotAllowed
 
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -79,14 +80,6 @@ class Gate:
         if self._beyond and _is_number(named):
             return origin == f"{self._scheme}://{host}".lower()
         return origin in self._origins
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address, given as a host."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_number(host: str) -> bool:

@@ -16,12 +16,13 @@ from tornado.web import Application, RequestHandler
 from syncd import clock
 from syncd.api import front, openapi, sync_v1
 from syncd.api.auth import Auth
-from syncd.api.gate import Gate, is_loopback
+from syncd.api.gate import Gate
 from syncd.api.handler import Desk, Routes
 from syncd.api.listening import bound
 from syncd.api.metrics import Metrics
 from syncd.api.pace import Pace
 from syncd.api.rooms import Rooms
+from syncd.core.address import is_loopback
 from syncd.errors import ConfigError
 
 LARGEST = 2**62
