@@ -22,6 +22,7 @@ from syncd.supervisor.service import Service
 from syncd.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from syncd.api.server import Server
     from syncd.replication.rulebook import Rulebook
 
 SEARCHES = (10_000, 20, 100)
@@ -69,11 +70,11 @@ async def serve(
         )
         server = (await _loaded("syncd.serving")).server
         await parts.referee.counted()
-        await rooms.enter_async_context(server(loaded, parts))
+        door = await rooms.enter_async_context(server(loaded, parts))
         service.ready()
         ready()
         log.get(__name__).info("ready", action="start", entries=len(loaded.entries))
-        await signals.told_to_stop(parts.works, lambda: _reload(parts.rulebook))
+        await signals.told_to_stop(parts.works, lambda: _reload(parts.rulebook, door))
         service.stopping()
         log.get(__name__).info("stopping", action="stop")
 
@@ -133,13 +134,21 @@ def _load(module: str) -> ModuleType:
     return part
 
 
-async def _reload(rulebook: "Rulebook") -> None:
+async def _reload(rulebook: "Rulebook", server: "Server") -> None:
     try:
         changed = await rulebook.reload()
     except SyncdError as error:
         log.get(__name__).error("rules refused", action="reload", reason=str(error))
     else:
         log.get(__name__).info("rules read", action="reload", changed=changed)
+    try:
+        renewed = server.renew()
+    except SyncdError as error:
+        said = {"action": "reload", "reason": str(error)}
+        log.get(__name__).error("certificate refused, the old one is kept", **said)
+    else:
+        if renewed:
+            log.get(__name__).info("certificate read", action="reload")
 
 
 def _log_to_file(said: tuple[Any, Any, Iterable[str]], state: Path) -> None:

@@ -6,6 +6,7 @@
     + TooLarge              ... or more than we are willing to take
     + WrongType             ... or in a form that we do not read
   - NotAllowed            the caller may not do this
+    + NotLoggedIn           ... or may, and has not said who it is
   - NotFound              the named thing does not exist
   - Conflict              the thing exists, but not in a state that permits this
   - Unavailable           syncd cannot do it now, and may later
@@ -52,6 +53,10 @@ class NotAllowed(SyncdError):
     """The caller may not do this."""
 
     exit_code = 77
+
+
+class NotLoggedIn(NotAllowed):
+    """The caller has not said who it is, or could not prove it."""
 
 
 class NotFound(SyncdError):

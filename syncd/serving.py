@@ -3,9 +3,11 @@
 from importlib.metadata import version
 
 from syncd.api import desk, past
+from syncd.api.auth import Auth, Policy
+from syncd.api.credentials import Pair
 from syncd.api.rooms import DriverView, EntryView, Rooms, StateView
 from syncd.api.server import Limits, Server
-from syncd.config import Config
+from syncd.config import Config, certificates
 from syncd.core.rules import schema
 from syncd.drivers import registry
 from syncd.parts import Parts
@@ -42,7 +44,12 @@ def server(loaded: Config, parts: Parts) -> Server:
             replaced=str(store.replaced) if store.replaced else None,
         ),
     )
-    limits = loaded.limits
+    limits, tls, pair = loaded.limits, loaded.tls, loaded.credentials
+    policy = Policy(
+        pair=Pair(*pair) if pair else None,
+        neighbours=loaded.accounts.loopback == "open",
+        audit_days=loaded.accounts.audit_days,
+    )
     return Server(
         rooms,
         [(address.host, address.port) for address in loaded.listen],
@@ -51,4 +58,7 @@ def server(loaded: Config, parts: Parts) -> Server:
             rate=limits.requests_per_second,
             burst=2 * limits.requests_per_second,
         ),
+        names=loaded.names,
+        auth=Auth(store, loaded.state, policy),
+        tls=(lambda: certificates.context(tls)) if tls else None,
     )

@@ -11,6 +11,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.WrongType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.NotLoggedIn: HTTPStatus.UNAUTHORIZED,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,124 +1,260 @@
-"""Who may come in: the right name for us, no foreign pages, not too often.
+"""Who asks: the one place where every dialect lets people and programs in.
 
-A page on another site can make a browser on this machine send requests here.
-It cannot forge ``Host`` (after DNS rebinding that is the page's own name) nor
-``Origin``, and both are checked.
+Without any accounts or credentials, whoever reaches us may do anything: then we
+listen to this machine only. Otherwise a request proves who sends it by a user's
+password, a token (KEY:SECRET), a signed token or the cookie of a session.
 """
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
 
+from msgspec import Struct
 from tornado.httputil import HTTPServerRequest
 
 from syncd import clock
-from syncd.errors import NotAllowed, TooManyRequests
+from syncd.api import credentials
+from syncd.api.accounts import Accounts
+from syncd.api.credentials import Pair, Signed
+from syncd.api.pace import Hurried
+from syncd.api.passwords import Passwords
+from syncd.api.signing import ACCESS, REFRESH, Signer
+from syncd.api.trail import Trail
+from syncd.core.address import is_loopback
+from syncd.core.permission import ANYBODY, NEIGHBOUR, NOBODY, Role, Who, allowed
+from syncd.errors import BadRequest, NotLoggedIn
+from syncd.store import users
+from syncd.store.accounts import Book
+from syncd.store.audit import Line, Outcome
+from syncd.store.database import Store
+from syncd.store.users import User
+from syncd.text import printable
 
-HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing, so that only reading the answer would matter."""
+MOST_NAME = 200
+"""Characters that are written down of a name that somebody claims."""
 
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-
-MOST_PEERS = 1000
-"""Addresses whose pace is remembered."""
+WRONG = "wrong name or password"
+VOID = "the login has ended; log in anew"
 
 
-class Gate:
-    """Knows the names that are ours."""
+class Policy(Struct, frozen=True, kw_only=True):
+    """What the configuration says of who may come in."""
+
+    pair: Pair | None = None
+    """A name and password that count as an operator's, beside all accounts."""
+    neighbours: bool = False
+    """Whether this machine's own requests need no login."""
+    audit_days: float = 365.0
+
+
+class Keys(Struct, frozen=True):
+    """What a program gets that logs in: to ask with, and to get new ones with."""
+
+    access: str
+    refresh: str
+
+
+class Auth:
+    """Lets in; entered while the server runs."""
 
     def __init__(
-        self, addresses: Iterable[tuple[str, int]], names: Iterable[str] = ()
+        self,
+        store: Store | None = None,
+        state: Path = Path(),
+        policy: Policy | None = None,
     ) -> None:
-        """Take where we listen, and further names (``NAME`` or ``NAME:PORT``)."""
-        self._names = {_plain(name) for name in names}
-        self._hosts: set[str] = set()
-        self._origins: set[str] = set()
-        for host, port in addresses:
-            for name in (f"[{host}]" if ":" in host else host, *LOOPBACK):
-                self._hosts |= {name.lower(), f"{name}:{port}".lower()}
-                shown = name if port == 80 else f"{name}:{port}"
-                self._origins.add(f"http://{shown}".lower())
+        """Take where accounts are kept; without a store there are none."""
+        self._policy = policy or Policy()
+        self.trail = Trail(store, self._policy.audit_days)
+        self._accounts = Accounts(store, state) if store else None
+        self._signer = Signer(state / "signing.key")
+        self._passwords = Passwords()
 
-    def check(self, request: HTTPServerRequest) -> None:
-        """Raise NotAllowed for a request that is not meant for us or not ours."""
-        host = request.headers.get("Host")
-        if host is not None and not self._is_ours(host):
-            raise NotAllowed(
-                f"{host!r} is not a name of this daemon; use one of"
-                f" {', '.join(sorted(self._hosts | self._names))}"
+    async def __aenter__(self) -> Self:
+        """Look who there is."""
+        if self._accounts:
+            await self._accounts.open()
+        await self.trail.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Write down what is left to be."""
+        self._passwords.close()
+        await self.trail.__aexit__()
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether anybody could log in, so that all others may not come in."""
+        known = self._accounts is not None and self._accounts.exist
+        return known or self._policy.pair is not None
+
+    async def enter(self, request: HTTPServerRequest) -> Who:
+        """Return who sends a request, NOBODY if it does not say.
+
+        Raise NotLoggedIn if it says so wrongly, Hurried if that was too often.
+        """
+        await self._book()
+        if not self.asks:
+            return ANYBODY  # Whatever credentials it has: some always send any.
+        header = request.headers.get("Authorization")
+        if header is not None:
+            said = credentials.given(header)
+            if isinstance(said, Pair):
+                return await self.by_pair(said, str(request.remote_ip))
+            return await self.by_signature(said)
+        cookie = credentials.cookie(request.headers.get("Cookie"))
+        who = await self._by_session(cookie) if cookie else None
+        if who is None and self._policy.neighbours and _is_from_here(request):
+            return NEIGHBOUR
+        return who or NOBODY
+
+    # By what is said.
+
+    async def by_pair(self, said: Pair, address: str) -> Who:
+        """Return whose name and password, or KEY and SECRET, that is.
+
+        Raise NotLoggedIn if nobody's, Hurried if there were too many of these.
+        """
+        ours = self._policy.pair
+        right = ours is not None and ours.same(said)
+        if right or (ours is not None and ours.name == said.name and not _mail(said)):
+            return await self._by_policy(said, right, address)
+        if _mail(said):
+            return as_user(await self.by_password(said, address), "password")
+        return await self._by_token(said, address)
+
+    async def by_password(self, said: Pair, address: str) -> User:
+        """Return the user whose address and password that is; raise as by_pair."""
+        try:
+            email = users.address(said.name)
+        except BadRequest:
+            email = ""
+        user = (await self._book()).users.get(email)
+        name = email or "nobody's"
+        with self._noting_haste(said.name, address):
+            fits = await self._passwords.fits(name, said.secret, user, address)
+        if user is None or not fits:
+            disabled = user is not None and user.disabled
+            reason = "the user is disabled" if disabled else WRONG
+            raise self._refused(said.name, "password", address, reason, told=WRONG)
+        return user
+
+    async def by_signature(self, said: Signed) -> Who:
+        """Return whose signed token that is; raise NotLoggedIn if it is void."""
+        claimed = self._signer.read(said.token, "access", now=clock.timestamp())
+        return as_user(await self._holder(*claimed), "signed token")
+
+    async def _by_policy(self, said: Pair, right: bool, address: str) -> Who:
+        with self._noting_haste(said.name, address):
+            fits = await self._passwords.attempt(said.name, right, address)
+        if not fits:
+            raise self._refused(said.name, "password", address, WRONG)
+        return Who(said.name, Role.OPERATOR, allowed(Role.OPERATOR), "credentials")
+
+    async def _by_token(self, said: Pair, address: str) -> Who:
+        book, now = await self._book(), clock.timestamp()
+        token = book.tokens.get(said.name)
+        reason = WRONG
+        if token is not None and token.fits(said.secret):
+            user, state = book.ids[token.user_id], token.state(now)
+            if state == "good" and not user.disabled:
+                self.trail.used(token.id, now)
+                means = f"token {token.key}"
+                return Who(
+                    user.email, user.role, allowed(user.role, token.actions), means
+                )
+            reason = (
+                "the user is disabled" if state == "good" else f"the token is {state}"
             )
-        if request.method not in HARMLESS:
-            self._check_origin(request)
+        # Nobody guesses a secret; that it fails is slow, but the right one never is.
+        with self._noting_haste(said.name, address):
+            await self._passwords.attempt(said.name, False, address)
+        raise self._refused(said.name, "token", address, reason)
 
-    def _check_origin(self, request: HTTPServerRequest) -> None:
-        origin = request.headers.get("Origin")
-        if origin is not None and not self._is_our_origin(origin.lower()):
-            raise NotAllowed(f"pages of {origin!r} may not change anything here")
-        if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
-            raise NotAllowed("pages of other sites may not change anything here")
+    async def _by_session(self, cookie: str) -> Who | None:
+        user = await self._accounts.session(cookie) if self._accounts else None
+        return None if user is None else as_user(user, "session")
 
-    def _is_ours(self, host: str) -> bool:
-        return _plain(host) in self._hosts or self._is_named(host)
+    # Logging in, for as long as it lasts.
 
-    def _is_named(self, host: str) -> bool:
-        name = _plain(host)
-        return name in self._names or _split(name)[0] in self._names
+    async def begin_session(self, user: User) -> str:
+        """Return the cookie of a new session of the user."""
+        assert self._accounts, "there is a user"
+        return await self._accounts.begin_session(user)
 
-    def _is_our_origin(self, origin: str) -> bool:
-        scheme, _, host = origin.partition("://")
-        if scheme in ("http", "https") and self._is_named(host):
-            return True
-        return origin in self._origins
+    async def end_session(self, request: HTTPServerRequest) -> None:
+        """Forget the session that a request comes with, if any."""
+        cookie = credentials.cookie(request.headers.get("Cookie"))
+        if cookie and self._accounts:
+            await self._accounts.end_session(cookie)
+
+    def keys(self, user: User) -> Keys:
+        """Return signed tokens of the user."""
+        now = clock.timestamp()
+        return Keys(
+            self._signer.sign(user, "access", now=now, lasts=ACCESS),
+            self._signer.sign(user, "refresh", now=now, lasts=REFRESH),
+        )
+
+    async def refreshed(self, token: str) -> User:
+        """Return who may have new tokens for that one; raise NotLoggedIn."""
+        claimed = self._signer.read(token, "refresh", now=clock.timestamp())
+        return await self._holder(*claimed)
+
+    # Beneath.
+
+    async def _book(self) -> Book:
+        return await self._accounts.book() if self._accounts else Book()
+
+    async def _holder(self, id_: int, epoch: int) -> User:
+        user = await self._accounts.holder(id_, epoch) if self._accounts else None
+        if user is None:
+            raise NotLoggedIn(VOID)
+        return user
+
+    def _refused(
+        self, name: str, means: str, address: str, reason: str, told: str = ""
+    ) -> NotLoggedIn:
+        """Write down that somebody was not let in, and return what they are told."""
+        self.trail.add_failure(
+            Line(
+                at=clock.timestamp(),
+                who=printable(name[:MOST_NAME]),
+                means=means,
+                address=address,
+                action="login",
+                outcome=Outcome.REFUSED,
+                status=HTTPStatus.UNAUTHORIZED,
+                reason=reason,
+            )
+        )
+        return NotLoggedIn(told or reason)
+
+    @contextmanager
+    def _noting_haste(self, name: str, address: str) -> Iterator[None]:
+        try:
+            yield
+        except Hurried:
+            self._refused(name, "password", address, "too many failures before")
+            raise
 
 
-class Pace:
-    """A bucket of tokens for each address: so many at once, so many a second."""
-
-    def __init__(self, rate: float = 200, burst: float = 400) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._peers: dict[str, tuple[float, float]] = {}
-
-    def take(self, peer: str, now: float) -> float:
-        """Return 0 if the address may go on, else the seconds until it may."""
-        tokens = self._tokens(peer, now)
-        allowed = tokens >= 1
-        if peer not in self._peers and len(self._peers) >= MOST_PEERS:
-            self._forget(now)
-        self._peers[peer] = (tokens - 1 if allowed else tokens, now)
-        return 0.0 if allowed else (1 - tokens) / self._rate
-
-    def _tokens(self, peer: str, now: float) -> float:
-        tokens, then = self._peers.get(peer, (self._burst, now))
-        return min(self._burst, tokens + (now - then) * self._rate)
-
-    def _forget(self, now: float) -> None:
-        """Drop whoever has a full bucket; should nobody, the one seen longest ago."""
-        full = [peer for peer in self._peers if self._tokens(peer, now) >= self._burst]
-        for peer in full or [min(self._peers, key=lambda one: self._peers[one][1])]:
-            del self._peers[peer]
+def as_user(user: User, means: str) -> Who:
+    """Return a user as somebody who asks."""
+    return Who(user.email, user.role, allowed(user.role), means)
 
 
-class Hurried(TooManyRequests):
-    """Somebody asked too often, and may again after some seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__("too many requests; wait a moment")
-        self.retry_after = max(1, math.ceil(seconds))
+def _mail(said: Pair) -> bool:
+    """Tell whether the name can be a user's: no token has such a name."""
+    return "@" in said.name
 
 
-def slow_down(pace: Pace, request: HTTPServerRequest) -> None:
-    """Raise Hurried if the request's sender asks too often."""
-    if seconds := pace.take(str(request.remote_ip), clock.monotonic()):
-        raise Hurried(seconds)
-
-
-def _plain(host: str) -> str:
-    name, port = _split(host.lower())
-    return f"{name.rstrip('.')}{port}"
-
-
-def _split(host: str) -> tuple[str, str]:
-    name, colon, port = host.rpartition(":")
-    if port.isascii() and port.isdecimal():
-        return name, colon + port
-    return host, ""
+def _is_from_here(request: HTTPServerRequest) -> bool:
+    """Tell whether a request came in on an address that only this machine reaches."""
+    connection: Any = request.connection
+    try:
+        return is_loopback(connection.stream.socket.getsockname()[0])
+    except (AttributeError, OSError):
+        return False  # It is gone already.

@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 from syncd.api.handler import Handler, Route
 from syncd.api.operation import on
 from syncd.api.rooms import EntryDetails
+from syncd.core.permission import Action
 
 
 class Live(Struct, frozen=True):
@@ -41,6 +42,7 @@ class Health(Handler):
     """Whether the daemon answers."""
 
     counted = False
+    reads = None
 
     @on("GET")
     async def live(self) -> Live:
@@ -52,6 +54,7 @@ class Readiness(Handler):
     """Whether the daemon does what it is for."""
 
     counted = False
+    reads = None
 
     @on("GET", errors=[HTTPStatus.SERVICE_UNAVAILABLE])
     async def ready(self) -> None:
@@ -72,6 +75,7 @@ class Scrape(Handler):
     """What is measured."""
 
     counted = False
+    reads = Action.METRICS
 
     @on("GET", content={CONTENT_TYPE_LATEST: {"type": "string"}})
     async def scrape(self) -> None:
@@ -102,6 +106,9 @@ class Door(Handler):
 
 class Nowhere(Handler):
     """Every address that is none."""
+
+    reads = None
+    changes = None
 
     async def missing(self, *_: str) -> None:
         """Refuse."""

@@ -12,13 +12,19 @@ import structlog
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
+from syncd import clock
 from syncd.api import body
 from syncd.api.answers import answer
-from syncd.api.auth import HARMLESS, Gate, Pace, slow_down
+from syncd.api.auth import Auth
+from syncd.api.gate import HARMLESS, Gate
 from syncd.api.metrics import Metrics
-from syncd.api.operation import Operation
+from syncd.api.operation import Operation, Usual
+from syncd.api.pace import Pace, slow_down
 from syncd.api.rooms import Rooms
+from syncd.core.permission import LOOKING, NOBODY, Action, Who
 from syncd.errors import BadRequest, NotFound, SyncdError, TooLarge
+from syncd.store.audit import Line, Outcome
+from syncd.text import printable
 
 DRAINED = 16 << 20
 """Bytes of too large a body that are read, so that the answer is, too."""
@@ -33,6 +39,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+
+NOT_LET_IN = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +79,7 @@ class Desk:
     rooms: Rooms
     gate: Gate
     pace: Pace
+    auth: Auth
     metrics: Metrics
     body_limit: int
     opened: float
@@ -87,6 +100,11 @@ class Handler(RequestHandler):
     operations: ClassVar[Mapping[str, Operation]] = {}
     counted: ClassVar[bool] = True
     """Whether asking too often is refused here."""
+    reads: ClassVar[Action | None] = Action.READ
+    changes: ClassVar[Action | None] = Action.CHANGE
+    """What somebody must be allowed to do, to look here and to do anything else."""
+    challenge: ClassVar[str] = 'Basic realm="syncd", charset="UTF-8"'
+    """How somebody who is not logged in is told to."""
 
     desk: Desk
     template: str
@@ -94,6 +112,8 @@ class Handler(RequestHandler):
     """The query's parameters."""
     document: Any = None
     """What the body says; None where it says nothing."""
+    who: Who = NOBODY
+    """Who asks; NOBODY on addresses that are open to everybody, too."""
 
     def __init_subclass__(cls) -> None:
         """Collect what the class can do."""
@@ -111,6 +131,7 @@ class Handler(RequestHandler):
         self._body = bytearray()
         self._received = 0
         self._refusal: SyncdError | None = None
+        self._said = ""
 
     def words(self, status: HTTPStatus, reason: str) -> Mapping[str, Any]:
         """Return the body that tells an error; a dialect may have its own."""
@@ -124,13 +145,31 @@ class Handler(RequestHandler):
 
     # Letting in.
 
-    def prepare(self) -> None:
+    def needed(self, method: str) -> Action | None:
+        """Return what somebody must be allowed to do; None: it is open to everybody.
+
+        A dialect may have it depend on its settings.
+        """
+        operation = self.operations.get("GET" if method == "HEAD" else method)
+        if operation is None or isinstance(operation.action, Usual):
+            return self.reads if method in HARMLESS else self.changes
+        return operation.action
+
+    def require(self, action: Action) -> None:
+        """Raise NotLoggedIn or NotAllowed unless who asks may do that."""
+        self.who.require(action)
+
+    async def prepare(self) -> None:
         """Look at who asks, before the body is read."""
         self.desk.visits.begin(self)
         try:
             self.desk.gate.check(self.request)
             if self.counted:
                 slow_down(self.desk.pace, self.request)
+            needed = self.needed(str(self.request.method))
+            if needed is not None:
+                self.who = await self.desk.auth.enter(self.request)
+                self.require(needed)
         except SyncdError as error:
             self._refusal = error
         self._check_announced()
@@ -226,8 +265,11 @@ class Handler(RequestHandler):
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         self.set_status(status)
+        self._said = reason
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self.allowed()))
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.set_header("WWW-Authenticate", self.challenge)
         text = reason.encode(errors="backslashreplace").decode()
         self.finish(msgspec.json.encode(self.words(status, text)))
 
@@ -260,9 +302,35 @@ class Handler(RequestHandler):
 
     # Leaving.
 
+    def is_audited(self) -> bool:
+        """Tell whether it is written down that this was asked for."""
+        method = str(self.request.method)
+        changes = method not in HARMLESS and method in self.operations
+        if not changes or self.needed(method) in LOOKING:
+            return False
+        # Anybody could fill the log; that a login failed is written down elsewhere.
+        return self.who is not NOBODY or self.get_status() not in NOT_LET_IN
+
     def on_finish(self) -> None:
         """Count it as answered."""
         self.desk.visits.leave(self)
+        if self.is_audited():
+            self.desk.auth.trail.add(self._line())
+
+    def _line(self) -> Line:
+        status = self.get_status()
+        outcome = Outcome.DONE if status < 400 else Outcome.REFUSED
+        return Line(
+            at=clock.timestamp(),
+            who=self.who.name,
+            means=self.who.means,
+            address=str(self.request.remote_ip),
+            action=f"{self.request.method} {self.template}",
+            target=printable(self.request.path[:500]),
+            outcome=Outcome.FAILED if status >= 500 else outcome,
+            status=status,
+            reason=printable(self._said[:500]),
+        )
 
     def on_connection_close(self) -> None:
         """Count it as given up by the client."""

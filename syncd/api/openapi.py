@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from syncd.api.credentials import COOKIE
 from syncd.api.front import Ready
 from syncd.api.handler import Handler, Routes
 from syncd.api.operation import Operation, Parameter
@@ -30,8 +31,24 @@ PARTS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1},
     },
 }
+PROOFS: dict[str, dict[str, Any]] = {
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A user's address and password, or a token's KEY and SECRET.",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "KEY:SECRET of a token, or a signed token.",
+    },
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+"""What is needed once there are accounts or credentials; before, nothing is."""
+
 EVERYWHERE = (
     HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -58,6 +75,7 @@ def described(routes: Routes, rooms: Rooms) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "security": [{}, *({name: []} for name in PROOFS)],
         "paths": {where: _path(where, kind, known) for where, kind in routes},
         "components": {
             "schemas": {
@@ -66,7 +84,8 @@ def described(routes: Routes, rooms: Rooms) -> dict[str, Any]:
                 "EntryName": {"type": "string", "enum": names},
                 "Problem": PROBLEM,
                 "Rules": rules,
-            }
+            },
+            "securitySchemes": PROOFS,
         },
     }
 

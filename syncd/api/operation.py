@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from http import HTTPStatus
 from inspect import getdoc
 from typing import Any, Protocol, TypeVar
@@ -10,11 +11,21 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from syncd.core import path as paths
+from syncd.core.permission import Action
 from syncd.errors import BadRequest
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 LARGEST = 2**63 - 1
+
+
+class Usual(Enum):
+    """Stands for what a handler usually needs; see Handler.needed."""
+
+    USUAL = auto()
+
+
+USUAL = Usual.USUAL
 
 
 class Parameter(Protocol):
@@ -145,6 +156,8 @@ class Operation:
     content: Mapping[str, Any] = field(default_factory=dict)
     """Media types it answers that are not JSON, with their schemas."""
     status: Sequence[HTTPStatus] = (HTTPStatus.OK,)
+    action: Action | Usual | None = USUAL
+    """What somebody must be allowed to do; None: it is open to everybody."""
 
     @property
     def about(self) -> str:

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+import socket
+import ssl
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -13,11 +15,15 @@ from tornado.web import Application, RequestHandler
 
 from syncd import clock
 from syncd.api import front, openapi, sync_v1
-from syncd.api.auth import Gate, Pace
+from syncd.api.auth import Auth
+from syncd.api.gate import Gate
 from syncd.api.handler import Desk, Routes
 from syncd.api.listening import bound
 from syncd.api.metrics import Metrics
+from syncd.api.pace import Pace
 from syncd.api.rooms import Rooms
+from syncd.core.address import is_loopback
+from syncd.errors import ConfigError
 
 LARGEST = 2**62
 """Tornado's own limit cuts the connection without a word; ours comes before."""
@@ -57,15 +63,36 @@ class Server:
         *,
         names: Sequence[str] = (),
         limits: Limits | None = None,
+        auth: Auth | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
-        """Take where to listen (port 0: any), and further names of this machine."""
+        """Take where to listen (port 0: any), and further names of this machine.
+
+        Without ``auth`` nobody has to log in. ``tls`` reads the certificate, and
+        raises ConfigError.
+        """
         self.addresses = list(addresses)
         self._rooms = rooms
         self._names = names
         self._limits = limits or Limits()
+        self._auth = auth or Auth()
+        self._tls = tls
 
     async def __aenter__(self) -> Self:
         """Listen on all addresses; raise ConfigError if one cannot be had."""
+        protection = self._tls() if self._tls else None
+        await self._auth.__aenter__()
+        try:
+            self._listen(protection)
+        except BaseException:
+            await self._auth.__aexit__()
+            raise
+        watch = self._desk.metrics.watch_loop()
+        self._watch = asyncio.create_task(watch, name="watch the loop")
+        return self
+
+    def _listen(self, protection: ssl.SSLContext | None) -> None:
+        self._check_company()
         sockets = bound(self.addresses)
         self.addresses = [one.getsockname()[:2] for one in sockets]
         self._desk = self._furnished()
@@ -75,12 +102,30 @@ class Server:
             max_header_size=self._limits.headers,
             idle_connection_timeout=self._limits.idle,
             body_timeout=self._limits.receiving,
+            ssl_options=protection,
         )
         self._http.most = self._limits.connections
         self._http.add_sockets(sockets)
-        watch = self._desk.metrics.watch_loop()
-        self._watch = asyncio.create_task(watch, name="watch the loop")
-        return self
+
+    def _check_company(self) -> None:
+        """Raise ConfigError if others reach us, and nobody has to log in."""
+        beyond = [host for host, _ in self.addresses if not is_loopback(host)]
+        if beyond and not self._auth.asks:
+            raise ConfigError(
+                f"{beyond[0]} can be reached from other machines, and there is nobody"
+                " who could log in: add somebody with `syncd user add EMAIL --role"
+                " admin --password-stdin`, or listen on 127.0.0.1 only"
+            )
+
+    def renew(self) -> bool:
+        """Read the certificate again, for new connections; tell whether there is one.
+
+        Raise ConfigError if it is not sound; then the one before stays in use.
+        """
+        if self._tls is None:
+            return False
+        self._http.ssl_options = self._tls()
+        return True
 
     async def __aexit__(self, *_: object) -> None:
         """Take no more, end the streams, let running answers finish for a moment."""
@@ -95,13 +140,17 @@ class Server:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.grace):
                 await self._http.close_all_connections()
+        await self._auth.__aexit__()
 
     def _furnished(self) -> Desk:
-        rooms = self._rooms
+        rooms, names = self._rooms, [*self._names]
+        if any(not is_loopback(host) for host, _ in self.addresses):
+            names.append(socket.gethostname())
         document = openapi.described(all_routes(), rooms)
         return Desk(
             rooms=rooms,
-            gate=Gate(self.addresses, self._names),
+            gate=Gate(self.addresses, names, scheme="https" if self._tls else "http"),
+            auth=self._auth,
             pace=Pace(self._limits.rate, self._limits.burst),
             metrics=Metrics(rooms),
             body_limit=self._limits.body,

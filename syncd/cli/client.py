@@ -2,6 +2,9 @@
 
 import json
 import os
+import ssl
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -10,7 +13,7 @@ import httpx
 from msgspec import Struct
 
 from syncd import errors
-from syncd.cli.options import PREFIX, url
+from syncd.cli.options import PREFIX, ca_file, token, url
 
 PATIENCE = httpx.Timeout(60, connect=5)
 """An answer may take a while (stopping an entry); a connection does not."""
@@ -37,12 +40,21 @@ class Answer(Struct, frozen=True):
 class Client:
     """A connection to one daemon."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: tuple[str, str] | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
         """Raise BadRequest if the address cannot be one; nothing is asked yet."""
         self._url = url
         try:
             self._http = httpx.Client(
-                base_url=url.rstrip("/"), timeout=PATIENCE, trust_env=False
+                base_url=url.rstrip("/"),
+                timeout=PATIENCE,
+                trust_env=False,
+                auth=token,
+                verify=_trusting(ca_file) if ca_file else True,
             )
         except httpx.InvalidURL as error:
             raise errors.BadRequest(f"not an address: {url!r} ({error})") from None
@@ -90,7 +102,14 @@ def raw(path: str) -> bytes:
 
 def client(context: click.Context | None = None) -> Client:
     """Return a connection to the daemon that the command line names."""
-    return Client(url(context))
+    return Client(url(context), token(context), ca_file(context))
+
+
+def _trusting(file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:  # What is no certificate is one of these, too.
+        raise errors.BadRequest(f"--ca-file {file}: {error.strerror}") from None
 
 
 def _understood(response: httpx.Response) -> Answer:
@@ -107,8 +126,16 @@ def _meaning(response: httpx.Response, document: Any) -> errors.SyncdError:
     status, url = response.status_code, response.request.url
     if not isinstance(document, dict) or "reason" not in document:
         return errors.Unavailable(f"{url} is no syncd daemon: it answered {status}")
+    if status == HTTPStatus.UNAUTHORIZED:
+        return errors.NotLoggedIn(f"{_words(document)}\n{_LOGIN}")
     otherwise = errors.Unavailable if status >= 500 else errors.BadRequest
     return REFUSALS.get(status, otherwise)(_words(document))
+
+
+_LOGIN = (
+    "set SYNCD_TOKEN to KEY:SECRET, or name a file of it by --token-file; whoever may"
+    " write the state folder makes one with `syncd token create EMAIL`"
+)
 
 
 def _words(document: dict[str, Any]) -> str:

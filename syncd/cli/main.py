@@ -54,6 +54,8 @@ class Commands(click.Group):
         "undo",
         "rules",
         "entries",
+        "user",
+        "token",
         "completion",
     )
 

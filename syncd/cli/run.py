@@ -20,7 +20,8 @@ from syncd.config import Config
 def run(config: Path) -> int:
     """Serve what a configuration says, until told to stop.
 
-    SIGTERM and Ctrl-C end it within ten seconds, SIGHUP reads the rules again.
+    SIGTERM and Ctrl-C end it within ten seconds, SIGHUP reads the rules again, and
+    the certificate.
 
     \b
     Example:  syncd run --config config/syncd.yaml
@@ -34,7 +35,7 @@ def greet(config: Config) -> None:
     if not sys.stderr.isatty():
         return
     out = show.console(stderr=True)
-    url = f"http://{config.listen[0]}"
+    url = f"{'https' if config.tls else 'http'}://{config.listen[0]}"
     entries = [(name, _where(entry.shown())) for name, entry in config.entries.items()]
     out.print(Text(f"\nsyncd keeps {show.counted(len(entries), 'entry')} in step."))
     table = show.table("entry", "where")

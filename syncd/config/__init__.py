@@ -1,6 +1,17 @@
 """The configuration: YAML -> checked values; every fault at once, with its place."""
 
+from syncd.config.access import Accounts, Address, Tls
 from syncd.config.reading import read
-from syncd.config.values import Address, Config, Conflict, Entry, Limits, Log
+from syncd.config.values import Config, Conflict, Entry, Limits, Log
 
-__all__ = ["Address", "Config", "Conflict", "Entry", "Limits", "Log", "read"]
+__all__ = [
+    "Accounts",
+    "Address",
+    "Config",
+    "Conflict",
+    "Entry",
+    "Limits",
+    "Log",
+    "Tls",
+    "read",
+]

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, ValidationError
 
 from syncd.backup_sources import registry
-from syncd.config.values import Value, seconds
+from syncd.config.value import Value
+from syncd.config.values import seconds
 from syncd.core import cron, retention
 from syncd.core.job import Kind
 from syncd.document import Fault, Place

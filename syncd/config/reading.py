@@ -1,6 +1,7 @@
 """From a file to a Config, or to one error that names every fault in it."""
 
 import json
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from syncd import document
-from syncd.config import together
+from syncd.config import credentials, together
+from syncd.config.access import Accounts, Tls
 from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.document import Document, Fault, Place
 from syncd.errors import ConfigError
@@ -38,6 +40,14 @@ WORDS = {
 }
 """What is wrong and what to do, by pydantic's kind of error."""
 
+SECTIONS: dict[str, type[BaseModel]] = {
+    "accounts": Accounts,
+    "limits": Limits,
+    "log": Log,
+    "tls": Tls,
+}
+"""What stands under each key of the file that holds further keys."""
+
 _KEY = "[key]"
 
 
@@ -54,10 +64,19 @@ def read(path: Path) -> Config:
             f"{path}: cannot be read: {error.strerror}; name another with --config"
         ) from None
     config, faults = _checked(said)
+    tls = config and _placed(config.tls, path.parent)
+    if tls:
+        faults = [*faults, *_of_certificate(tls)]
+    pair, wrong = credentials.pair(os.environ)
+    faults = [*faults, *wrong]
     if faults or config is None:
         raise ConfigError("\n".join(_lines(path, faults, said.secrets)))
-    return config.model_copy(
-        update={"state": config.state.resolve(), "rules": path.parent / config.rules}
+    return config.with_credentials(pair).model_copy(
+        update={
+            "state": config.state.resolve(),
+            "rules": path.parent / config.rules,
+            "tls": tls,
+        }
     )
 
 
@@ -82,6 +101,21 @@ def _checked(said: Document) -> tuple[Config | None, list[Fault]]:
     known = [fault.place for fault in said.faults]
     new = [f for f in found if not any(f.place[: len(p)] == p for p in known if p)]
     return config, said.faults + new
+
+
+def _placed(tls: Tls | None, folder: Path) -> Tls | None:
+    """Return it with its files where they are, seen from anywhere."""
+    if tls is None:
+        return None
+    folder = folder.resolve()
+    return Tls(certificate=folder / tls.certificate, key=folder / tls.key)
+
+
+def _of_certificate(tls: Tls) -> list[Fault]:
+    # Loaded here: most daemons speak no TLS, and it takes a while to load.
+    from syncd.config import certificates  # noqa: PLC0415
+
+    return list(certificates.faults(tls))
 
 
 def _lines(path: Path, faults: list[Fault], secrets: frozenset[str]) -> list[str]:
@@ -121,6 +155,8 @@ def _model(whole: type[BaseModel], place: Place) -> type[BaseModel]:
         return backup.model(place)
     if whole is not Config:
         return whole
+    if len(place) == 1:
+        return SECTIONS.get(str(place[0]), Config)
     shape = tuple("*" if at == 1 else part for at, part in enumerate(place))
     return _MODELS.get(shape, Config)
 
@@ -128,8 +164,6 @@ def _model(whole: type[BaseModel], place: Place) -> type[BaseModel]:
 _MODELS: dict[Place, type[BaseModel]] = {
     ("entries", "*"): Entry,
     ("entries", "*", "guard"): Guard,
-    ("log",): Log,
-    ("limits",): Limits,
 }
 
 

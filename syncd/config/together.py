@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from syncd.config.access import address
+from syncd.core.address import is_loopback
 from syncd.core.file import MAX_SLOTS
 from syncd.document import Fault, Place
 from syncd.drivers import registry
@@ -43,7 +45,8 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
     said = said if isinstance(said, dict) else {}
     entries = said.get("entries")
     entries = entries if isinstance(entries, dict) else {}
-    found = [*_names(entries), *_preferences(entries), *_keeping(entries)]
+    found = [*_reach(said), *_names(entries), *_preferences(entries)]
+    found += _keeping(entries)
     folders = []
     for name, entry in entries.items():
         options, wrong = _options(name, entry, in_words)
@@ -59,6 +62,25 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
         found += _state_length(state)
         folders.append(state)
     return found + list(_overlaps(folders))
+
+
+def _reach(said: dict[str, Any]) -> Iterator[Fault]:
+    listen = said.get("listen")
+    if said.get("tls") is not None or said.get("insecure") is True:
+        return
+    for number, written in enumerate(listen if isinstance(listen, list) else []):
+        try:
+            host, _ = address(written)
+        except ValueError:
+            continue  # That is told elsewhere.
+        if not is_loopback(host):
+            words = (
+                f"{printable(written)} can be reached from other machines, and nothing"
+                " protects passwords on the way; set tls: {certificate: FILE, key:"
+                " FILE}, or insecure: true if something else does, or listen on"
+                " 127.0.0.1"
+            )
+            yield Fault(("listen", number), words)
 
 
 def _names(entries: dict[str, Any]) -> Iterator[Fault]:

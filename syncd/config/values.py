@@ -1,21 +1,20 @@
 """What a configuration says, as frozen values; their annotations are the reference."""
 
-import ipaddress
-import re
 import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import pathspec
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PlainValidator,
     PrivateAttr,
 )
 
+from syncd.config.access import Accounts, Address, Tls, address, host_name
+from syncd.config.credentials import Credentials
+from syncd.config.value import Value
 from syncd.core import match
 from syncd.core.guard import Limit
 from syncd.core.guard import Limits as GuardLimits
@@ -26,19 +25,6 @@ LONGEST_NAME = 100
 """Bytes of an entry's name: it becomes part of file names (conflicts)."""
 
 MOST_DAYS = 36_500
-
-_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:\s]+):(\d{1,5})", re.ASCII)
-
-
-class Address(NamedTuple):
-    """Where to listen: an IP address or localhost, and a port (0: any free one)."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 class Conflict(NamedTuple):
@@ -57,27 +43,6 @@ class Keep(NamedTuple):
 
     def __str__(self) -> str:
         return f"{{days: {self.days:g}, versions: {self.versions}}}"
-
-
-def _address(value: object) -> Address:
-    parts = _ADDRESS.fullmatch(str(value))
-    if not isinstance(value, str) or parts is None or int(parts[2]) > 65535:
-        raise ValueError("is not HOST:PORT; write 127.0.0.1:3862 or '[::1]:3862'")
-    address = Address(parts[1].strip("[]"), int(parts[2]))
-    if not _is_loopback(address.host):
-        raise ValueError(
-            f"{address} can be reached from other machines, and syncd cannot ask for"
-            " credentials yet; listen on 127.0.0.1 or [::1], and let others in"
-            " through a proxy or an SSH tunnel"
-        )
-    return address
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def seconds(value: object) -> float:
@@ -143,14 +108,6 @@ def _name(value: str) -> str:
     if len(value.encode()) > LONGEST_NAME:
         raise ValueError(f"is longer than {LONGEST_NAME} bytes; shorten it")
     return value
-
-
-class Value(BaseModel):
-    """A frozen value that refuses what it does not know."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True
-    )
 
 
 class Guard(Value):
@@ -288,10 +245,28 @@ class Limits(Value):
 class Config(Value):
     """Everything the configuration says."""
 
-    listen: tuple[Annotated[Address, PlainValidator(_address)], ...] = Field(
+    listen: tuple[Annotated[Address, PlainValidator(address)], ...] = Field(
         default=(Address("127.0.0.1", 3862),),
         min_length=1,
-        description="addresses of the API, as HOST:PORT; only loopback for now",
+        description="addresses of the API, as HOST:PORT; others than loopback take an"
+        " account, and tls or insecure",
+    )
+    names: tuple[Annotated[str, AfterValidator(host_name)], ...] = Field(
+        default=(),
+        description="further names by which clients call this machine, as NAME or"
+        " NAME:PORT; requests under names we do not know are refused",
+    )
+    tls: Tls | None = Field(
+        default=None,
+        description="certificate and key, with which every address speaks HTTPS",
+    )
+    insecure: bool = Field(
+        default=False,
+        description="whether other machines may reach us without tls: passwords and"
+        " contents can then be read on the way",
+    )
+    accounts: Accounts = Field(
+        default=Accounts(), description="how users and tokens are treated"
     )
     state: Path = Field(
         default=Path("var"),
@@ -310,6 +285,7 @@ class Config(Value):
     backup: dict[str, Any] | None = Field(
         default=None, repr=False, description="what is backed up, where to, and when"
     )
+    _credentials: Credentials | None = PrivateAttr(None)
     _secrets: frozenset[str] = PrivateAttr(frozenset())
 
     def model_post_init(self, context: Any) -> None:
@@ -318,7 +294,19 @@ class Config(Value):
 
     def secrets(self) -> frozenset[str]:
         """Return the texts that may stand in no line of the log."""
-        return self._secrets
+        own = {self._credentials.password} if self._credentials else set()
+        return self._secrets | own
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Return what the environment says of who may come in."""
+        return self._credentials
+
+    def with_credentials(self, pair: Credentials | None) -> Self:
+        """Return the same with what the environment says."""
+        result = self.model_copy()
+        result._credentials = pair
+        return result
 
 
 def _masked(value: Any, secrets: frozenset[str]) -> Any:

@@ -49,7 +49,7 @@ class Store:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._engine = create_engine(self._url, pool_size=READERS + 1)
-        event.listen(self._engine, "connect", _prepare)
+        event.listen(self._engine, "connect", prepare)
 
     async def __aenter__(self) -> Self:
         try:
@@ -147,10 +147,10 @@ class Store:
             if self._check in (Check.QUICK, Check.THOROUGH):
                 self._look_through(connection)
             fresh = not inspect(connection).has_table("alembic_version")
-            version = None if fresh else _version(connection)
+            found = None if fresh else version(connection)
         if fresh:
             self._make()
-        elif version != NEWEST:
+        elif found != NEWEST:
             self._migrate()
 
     def _look_through(self, connection: Connection) -> None:
@@ -193,12 +193,14 @@ NEWEST = "0004"
 """The newest migration; a test holds it to the folder of migrations."""
 
 
-def _version(connection: Connection) -> str | None:
+def version(connection: Connection) -> str | None:
+    """Return the newest migration that an index has seen."""
     row = connection.execute(text("SELECT version_num FROM alembic_version"))
     return row.scalar()
 
 
-def _prepare(connection: Any, _: object) -> None:
+def prepare(connection: Any, _: object) -> None:
+    """Set up a new connection, as every one needs it."""
     # FULL: what was answered "noted" or "done" survives a power cut.
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

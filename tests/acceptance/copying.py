@@ -66,7 +66,9 @@ class Copying(Daemon):
     def until(self, id: str, fact: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """Wait until the fact holds of a job, and return it as it was last seen."""
         wait_for(
-            lambda: fact(self.job(id)), PATIENCE, lambda: f"{self.job(id)}\n{self.log_end()}"
+            lambda: fact(self.job(id)),
+            PATIENCE,
+            lambda: f"{self.job(id)}\n{self.log_end()}",
         )
         return self.job(id)
 

@@ -3,7 +3,7 @@ from http import HTTPStatus
 import pytest
 
 from syncd import errors
-from syncd.api import auth
+from syncd.api import pace
 from syncd.api.answers import answer
 
 
@@ -12,7 +12,7 @@ def family(kind: type[Exception]) -> list[type[Exception]]:
     return [k for child in children for k in (child, *family(child))]
 
 
-MEMBERS = [k for k in family(errors.SyncdError) if k is not auth.Hurried]
+MEMBERS = [k for k in family(errors.SyncdError) if k is not pace.Hurried]
 
 
 @pytest.mark.parametrize("kind", MEMBERS)
@@ -34,7 +34,7 @@ def test_every_expected_error_has_a_status_and_keeps_its_words(kind):
         (errors.TooLarge(""), 413),
         (errors.WrongType(""), 415),
         (errors.TooManyRequests(""), 429),
-        (auth.Hurried(2), 429),
+        (pace.Hurried(2), 429),
         (errors.StorageError(""), 502),
         (errors.Unavailable(""), 503),
         (errors.Damaged(""), 503),

@@ -2,6 +2,7 @@
 
 from syncd.api.handler import Route
 from syncd.api.sync_v1 import (
+    audit,
     conflicts,
     content,
     drivers,
@@ -10,6 +11,7 @@ from syncd.api.sync_v1 import (
     files,
     past,
     rules,
+    session,
 )
 
 PREFIX = "/api/v1.0"
@@ -17,7 +19,18 @@ PREFIX = "/api/v1.0"
 
 def routes() -> list[Route]:
     """Return every address of this dialect, for the server to mount."""
-    parts = (files, content, past, conflicts, entries, rules, events, drivers)
+    parts = (
+        files,
+        content,
+        past,
+        conflicts,
+        entries,
+        rules,
+        events,
+        drivers,
+        session,
+        audit,
+    )
     return [
         (PREFIX + where, handler) for part in parts for where, handler in part.ROUTES
     ]

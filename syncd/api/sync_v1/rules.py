@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from syncd.api.handler import Handler, Route
 from syncd.api.operation import on
+from syncd.core.permission import Action
 
 RULES = {"$ref": "#/components/schemas/Rules"}
 WRITTEN = [
@@ -51,7 +52,12 @@ class Reload(Handler):
 class Plan(Handler):
     """What rules would do."""
 
-    @on("POST", body=RULES, errors=[HTTPStatus.SERVICE_UNAVAILABLE])
+    @on(
+        "POST",
+        body=RULES,
+        errors=[HTTPStatus.SERVICE_UNAVAILABLE],
+        action=Action.READ,
+    )
     async def plan(self) -> Any:
         """Tell what the rules would do, changing nothing."""
         return await self.desk.rooms.rulebook.plan(self.document)

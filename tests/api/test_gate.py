@@ -1,9 +1,7 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-from syncd.api.auth import MOST_PEERS, Gate, Hurried, Pace
+from syncd.api.gate import Gate
 from syncd.errors import NotAllowed
 
 GATE = Gate([("127.0.0.1", 3862), ("::1", 3862)], ["nas.local", "proxy:8000"])
@@ -103,37 +101,41 @@ def test_our_own_pages_may_write(headers):
     GATE.check(a_request("PUT", Host="127.0.0.1:3862", **headers))
 
 
-def test_a_burst_passes_then_the_rate_holds():
-    pace = Pace(rate=10, burst=5)
-
-    assert [pace.take("a", 0.0) for _ in range(5)] == [0] * 5
-    assert pace.take("a", 0.0) == pytest.approx(0.1)
-    assert pace.take("b", 0.0) == 0
-    assert pace.take("a", 0.1) == 0
-    assert pace.take("a", 0.1) > 0
+WIDE = Gate([("0.0.0.0", 3862), ("10.0.0.7", 3862)], ["nas"], scheme="https")
 
 
-@given(st.lists(st.floats(0, 1), max_size=50))
-def test_never_more_than_the_bucket_and_what_flowed_in(pauses):
-    pace, now, passed = Pace(rate=3, burst=4), 0.0, 0
-    for pause in pauses:
-        now += pause
-        passed += pace.take("a", now) == 0
-
-    assert passed <= 4 + 3 * now + 1e-6
-
-
-def test_many_addresses_are_forgotten_in_time():
-    pace = Pace(rate=1, burst=2)
-    for number in range(MOST_PEERS * 2):
-        pace.take(str(number), 0.0)
-
-    assert len(pace._peers) <= MOST_PEERS
-
-    pace.take("late", 100.0)
-    assert list(pace._peers) == ["late"]
+@pytest.mark.parametrize(
+    "host",
+    ["10.0.0.7:3862", "192.168.1.5:3862", "[fe80::1]:3862", "192.168.1.5", "nas"],
+)
+def test_beyond_loopback_an_address_in_figures_is_ours(host):
+    WIDE.check(a_request(Host=host))
+    WIDE.check(a_request("PUT", Host=host, Origin=f"https://{host}"))
 
 
-def test_whole_seconds_are_told():
-    assert Hurried(0.01).retry_after == 1
-    assert Hurried(1.2).retry_after == 2
+@pytest.mark.parametrize("host", ["evil.example:3862", "nas.evil.example", "1.2.3.x"])
+def test_beyond_loopback_other_names_are_not(host):
+    with pytest.raises(NotAllowed, match="or add it to `names`"):
+        WIDE.check(a_request(Host=host))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://192.168.1.6:3862",
+        "https://192.168.1.5",
+        "http://192.168.1.5:3862",
+        "https://evil.example",
+    ],
+)
+def test_beyond_loopback_pages_of_other_addresses_change_nothing(origin):
+    with pytest.raises(NotAllowed):
+        WIDE.check(a_request("PUT", Host="192.168.1.5:3862", Origin=origin))
+
+
+def test_under_tls_our_pages_have_another_scheme():
+    gate = Gate([("127.0.0.1", 443)], scheme="https")
+
+    gate.check(a_request("PUT", Host="localhost", Origin="https://localhost"))
+    with pytest.raises(NotAllowed):
+        gate.check(a_request("PUT", Host="localhost", Origin="http://localhost"))

@@ -1,0 +1,102 @@
+"""What may come in: requests under a name of ours, and none of foreign pages.
+
+A page on another site can make a browser on this machine send requests here.
+It cannot forge ``Host`` (after DNS rebinding that is the page's own name) nor
+``Origin``, and both are checked.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+
+from tornado.httputil import HTTPServerRequest
+
+from syncd.core.address import is_loopback
+from syncd.errors import NotAllowed
+
+HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing, so that only reading the answer would matter."""
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Gate:
+    """Knows the names that are ours."""
+
+    def __init__(
+        self,
+        addresses: Iterable[tuple[str, int]],
+        names: Iterable[str] = (),
+        *,
+        scheme: str = "http",
+    ) -> None:
+        """Take where we listen, and further names (``NAME`` or ``NAME:PORT``)."""
+        self._scheme = scheme
+        self._names = {_plain(name) for name in names}
+        self._hosts: set[str] = set()
+        self._origins: set[str] = set()
+        self._beyond = False
+        usual = 443 if scheme == "https" else 80
+        for host, port in addresses:
+            self._beyond = self._beyond or not is_loopback(host)
+            for name in (f"[{host}]" if ":" in host else host, *LOOPBACK):
+                self._hosts |= {name.lower(), f"{name}:{port}".lower()}
+                shown = name if port == usual else f"{name}:{port}"
+                self._origins.add(f"{scheme}://{shown}".lower())
+
+    def check(self, request: HTTPServerRequest) -> None:
+        """Raise NotAllowed for a request that is not meant for us or not ours."""
+        host = request.headers.get("Host")
+        if host is not None and not self._is_ours(host):
+            raise NotAllowed(
+                f"{host!r} is not a name of this daemon; use one of"
+                f" {', '.join(sorted(self._hosts | self._names))}, or add it to `names`"
+            )
+        if request.method not in HARMLESS:
+            self._check_origin(request)
+
+    def _check_origin(self, request: HTTPServerRequest) -> None:
+        origin = request.headers.get("Origin")
+        host = request.headers.get("Host", "")
+        if origin is not None and not self._is_our_origin(origin.lower(), host):
+            raise NotAllowed(f"pages of {origin!r} may not change anything here")
+        if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
+            raise NotAllowed("pages of other sites may not change anything here")
+
+    def _is_ours(self, host: str) -> bool:
+        return (
+            _plain(host) in self._hosts
+            or self._is_named(host)
+            or (self._beyond and _is_number(host))
+        )
+
+    def _is_named(self, host: str) -> bool:
+        name = _plain(host)
+        return name in self._names or _split(name)[0] in self._names
+
+    def _is_our_origin(self, origin: str, host: str) -> bool:
+        scheme, _, named = origin.partition("://")
+        if scheme in ("http", "https") and self._is_named(named):
+            return True
+        if self._beyond and _is_number(named):
+            return origin == f"{self._scheme}://{host}".lower()
+        return origin in self._origins
+
+
+def _is_number(host: str) -> bool:
+    """Tell whether a host is an address in figures, which no other page can have."""
+    try:
+        return bool(ipaddress.ip_address(_split(host)[0].strip("[]")))
+    except ValueError:
+        return False
+
+
+def _plain(host: str) -> str:
+    name, port = _split(host.lower())
+    return f"{name.rstrip('.')}{port}"
+
+
+def _split(host: str) -> tuple[str, str]:
+    name, colon, port = host.rpartition(":")
+    if port.isascii() and port.isdecimal():
+        return name, colon + port
+    return host, ""

@@ -1,0 +1,102 @@
+"""Signed tokens (JWT): proof of a login that is not kept anywhere, for a while.
+
+Each names its user's epoch, so a change of the password makes all of them void.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from syncd.errors import NotLoggedIn, Unavailable
+from syncd.store.users import User
+
+ACCESS, REFRESH = 15 * 60.0, 14 * 86_400.0
+"""Seconds that a token is good for: to ask with, and to get new ones with."""
+
+SHORTEST_KEY = 32
+_METHOD = "HS256"
+
+Use = Literal["access", "refresh"]
+
+
+class Signer:
+    """Makes and reads tokens; the key lies in a file of the state folder."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._kept: bytes | None = None
+
+    def sign(self, user: User, use: Use, *, now: float, lasts: float) -> str:
+        """Return a token of the user; raise Unavailable if the key cannot be had."""
+        # Loaded here: most daemons never sign, and it is slow to load.
+        import jwt  # noqa: PLC0415
+
+        claims = {
+            "sub": str(user.id),
+            "email": user.email,
+            "epoch": user.epoch,
+            "token_type": use,
+            "iat": int(now),
+            "exp": int(now + lasts),
+            "jti": uuid4().hex,
+        }
+        return jwt.encode(claims, self._key(), algorithm=_METHOD)
+
+    def read(self, token: str, use: Use, *, now: float) -> tuple[int, int]:
+        """Return user's id and epoch; raise NotLoggedIn unless the token is good."""
+        import jwt  # noqa: PLC0415
+
+        ours = {"verify_exp": False, "verify_iat": False, "require": ["exp", "sub"]}
+        try:
+            claims = jwt.decode(
+                token,
+                self._key(),
+                algorithms=[_METHOD],
+                options=ours,  # type: ignore[arg-type]
+            )
+        except jwt.InvalidTokenError:
+            raise NotLoggedIn("this is no token of ours; log in anew") from None
+        if claims["exp"] <= now:
+            raise NotLoggedIn("the token has expired; log in anew, or refresh it")
+        return _claimed(claims, use)
+
+    def _key(self) -> bytes:
+        if self._kept is None:
+            self._kept = _read_or_made(self._file)
+        return self._kept
+
+
+def _claimed(claims: Mapping[str, Any], use: Use) -> tuple[int, int]:
+    if claims.get("token_type") != use:
+        raise NotLoggedIn(f"this token is not for that; send the {use} token")
+    return int(claims["sub"]), int(claims["epoch"])
+
+
+def _read_or_made(file: Path) -> bytes:
+    try:
+        if not file.exists():
+            _make(file)
+        key = file.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"{file}: {error.strerror}; see to it") from None
+    if len(key) < SHORTEST_KEY:
+        raise Unavailable(f"{file} is no key; remove it, and a new one is made")
+    return key
+
+
+def _make(file: Path) -> None:
+    """Write a new key beside and move it there, so that it is whole or not at all."""
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        new.unlink()
+    with os.fdopen(
+        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+    ) as to:
+        to.write(secrets.token_bytes(2 * SHORTEST_KEY))
+        to.flush()
+        os.fsync(to.fileno())
+    new.replace(file)
