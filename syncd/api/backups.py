@@ -87,6 +87,24 @@ class Backups(Protocol):
         """Give a job's output as it comes, until the job has ended."""
         ...
 
+    async def changed(self, id: str) -> None:
+        """Return when there is news of a job, or may be."""
+        ...
+
+    async def check(self, vault: str, *, kind: Kind, who: str) -> Job:
+        """Keep that a vault is to be verified, or restored in a drill; its job.
+
+        Raise NotFound.
+        """
+        ...
+
+    async def aside(self) -> list[str]:
+        """Return the vaults that were never finished and lie aside; evict takes them.
+
+        They are not among the vaults.
+        """
+        ...
+
     async def vaults(self) -> list[VaultView]:
         """Return all finished vaults, failed ones too, oldest first."""
         ...

@@ -61,6 +61,11 @@ class News:
         """Have a function called, at once, with all that ``tell_all`` is given."""
         self._heard.append(listener)
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether every stream is to end."""
+        return self._closed
+
     def close(self) -> None:
         """End every stream."""
         self._closed = True

@@ -26,6 +26,14 @@ PARTS: dict[str, dict[str, Any]] = {
         "description": "Id of a file: the UUIDv5 of its path.",
         "schema": {"type": "string", "format": "uuid"},
     },
+    "job": {
+        "description": "Id of a job, or the name of the vault that it makes.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "vault": {
+        "description": "Name of a vault.",
+        "schema": {"type": "string", "minLength": 1},
+    },
     "name": {
         "description": "Name of an entry, exactly.",
         "schema": {"type": "string", "minLength": 1},

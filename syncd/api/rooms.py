@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
+from syncd import clock
 from syncd.api.backups import Backups
 from syncd.api.events import News
 from syncd.core.file import Alarm, Kind, Stamp
@@ -507,6 +508,8 @@ class Rooms(Struct, frozen=True, kw_only=True):
     version: str
     rules_schema: dict[str, Any] = field(default_factory=lambda: RULES_SCHEMA)
     """What a rules document may say, as JSON Schema."""
+    now: Callable[[], float] = clock.timestamp
+    """What time it is, in seconds since 1970."""
     backups: Backups | None = None
     """The job engine, for full and partial backups."""
     incremental: Backups | None = None

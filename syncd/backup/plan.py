@@ -11,7 +11,7 @@ from msgspec import Struct
 from syncd.core.backup import BackupRequest
 from syncd.core.cron import Schedule
 from syncd.core.errand import Command, Part
-from syncd.core.job import RETRIES, Kind, Retries
+from syncd.core.job import Kind, Retries
 
 WHICH = ("full", "partial")
 """The policies of a store: for vaults of everything, and for those of a choice."""
@@ -99,7 +99,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     zone: ZoneInfo | tzinfo
     """In which vaults are named, and calendars count."""
     timeouts: dict[Kind, float] = {}
-    retries: dict[Kind, Retries] = RETRIES
+    retries: dict[Kind, Retries]
     hooks: dict[Kind, Hooks] = {}
     notify: Notify = Notify()
     timed: list[Timed] = []

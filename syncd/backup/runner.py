@@ -141,9 +141,9 @@ class Runner:
         return job
 
     async def change(self, id: str) -> None:
-        """Return when there is news of a job, or may be."""
-        event = self._changed.setdefault(id, asyncio.Event())
-        await event.wait()
+        """Return when there is news of a job; at once if it has ended."""
+        if id in self._jobs:
+            await self._changed.setdefault(id, asyncio.Event()).wait()
 
     async def cancel(self, id: str, who: str) -> Job:
         """Have a job end; raise NotFound, or Conflict if it has ended."""
@@ -168,7 +168,7 @@ class Runner:
         """Give the job's log as it grows, until the job has ended; raise NotFound."""
         await self.job(id)
         while True:
-            event = self._changed.setdefault(id, asyncio.Event())
+            news = asyncio.ensure_future(self.change(id))
             final = id not in self._jobs
             piece = await asyncio.to_thread(self.logs.read, id, start)
             start += len(piece)
@@ -177,7 +177,8 @@ class Runner:
             elif final or self._closing:
                 return
             else:
-                await event.wait()
+                await news
+            news.cancel()
 
     async def work(
         self, plan: Plan, deed: Deed, *, folder: str = "", **more: Any

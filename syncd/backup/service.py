@@ -204,6 +204,10 @@ class Service:
         async for piece in self._runner.follow(job.id, start):
             yield piece
 
+    async def changed(self, id: str) -> None:
+        """Return when there is news of a job, or may be."""
+        await self._runner.change(id)
+
     async def vaults(self) -> list[VaultView]:
         """Return all finished vaults, failed ones too, oldest first."""
         found = await self._store.read(vaults.everything, self._plan.name)

@@ -9,9 +9,11 @@ from syncd.api.sync_v1 import (
     entries,
     events,
     files,
+    jobs,
     past,
     rules,
     session,
+    vaults,
 )
 
 PREFIX = "/api/v1.0"
@@ -30,6 +32,8 @@ def routes() -> list[Route]:
         drivers,
         session,
         audit,
+        jobs,
+        vaults,
     )
     return [
         (PREFIX + where, handler) for part in parts for where, handler in part.ROUTES

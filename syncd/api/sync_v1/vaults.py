@@ -1,0 +1,303 @@
+"""Backups: asked for, listed, checked, restored, given up."""
+
+from http import HTTPStatus
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from syncd.api.handler import Route
+from syncd.api.operation import on
+from syncd.api.sync_v1.jobs import REFUSED, STORE, STORES, Copying, JobView
+from syncd.core.backup import BackupRequest, RestoreRequest, VaultView
+from syncd.core.job import Kind
+from syncd.core.permission import Action
+from syncd.core.retention import Decision
+from syncd.core.vault import Pin
+from syncd.errors import BadRequest
+
+LONGEST = 30 * 86_400
+"""Seconds that a job may be given, at most."""
+
+_DATABASES = {
+    "type": "array",
+    "items": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+    "description": "Names, or objects of a name and what of it; without it, all.",
+}
+_COMMON: dict[str, Any] = {
+    "databases": _DATABASES,
+    "variables": {"type": "object", "description": "What the source wants besides."},
+    "folder": {"type": "string", "maxLength": 500},
+    "source": {"type": "string", "description": "Without it, the first."},
+    "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
+    "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST},
+    "store": {"type": "string", "enum": list(STORES), "default": "full"},
+}
+BACKUP = {
+    "type": "object",
+    "properties": {
+        **_COMMON,
+        "prefix": {"type": "string", "pattern": r"^([A-Za-z0-9][\w.-]{0,99})?$"},
+        "pin": {
+            "type": "object",
+            "properties": {
+                "reason": {"type": "string", "minLength": 1},
+                "until": {"type": "number", "minimum": 0},
+            },
+            "required": ["reason"],
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+RESTORE = {
+    "type": "object",
+    "properties": {
+        **_COMMON,
+        "vault": {"type": "string", "minLength": 1},
+        "names": {"type": "object", "additionalProperties": {"type": "string"}},
+        "paths": {"type": "array", "items": {"type": "string"}},
+        "delete": {"type": "boolean", "default": False},
+        "dry_run": {"type": "boolean", "default": False},
+        "force": {"type": "boolean", "default": False},
+    },
+    "required": ["vault"],
+    "additionalProperties": False,
+}
+EVICTION = {
+    "type": "object",
+    "properties": {
+        "dry_run": {"type": "boolean", "default": False},
+        "store": {"type": "string", "enum": list(STORES), "default": "full"},
+    },
+    "additionalProperties": False,
+}
+
+Stores = Literal["full", "incremental"]
+
+
+class PinWish(Struct, frozen=True, forbid_unknown_fields=True):
+    """A pin that is asked for."""
+
+    reason: str
+    until: float | None = None
+
+
+class _Wish(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    databases: list[Any] | None = None
+    variables: dict[str, Any] = {}
+    folder: str = ""
+    source: str = "default"
+    priority: int = 0
+    timeout: float | None = None
+    store: Stores = "full"
+
+
+class BackupWish(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the body of a backup may say."""
+
+    prefix: str = ""
+    pin: PinWish | None = None
+
+
+class RestoreWish(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the body of a restore may say."""
+
+    vault: str
+    names: dict[str, str] = {}
+    paths: list[str] = []
+    delete: bool = False
+    dry_run: bool = False
+    force: bool = False
+
+
+class EvictionWish(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the body of an eviction may say."""
+
+    dry_run: bool = False
+    store: Stores = "full"
+
+
+class VaultList(Struct, frozen=True):
+    """The vaults of a store, oldest first."""
+
+    vaults: list[VaultView]
+    aside: list[str]
+    """What was never finished, kept apart; it can be deleted."""
+
+
+class Evicted(Struct, frozen=True):
+    """What was decided of every vault."""
+
+    dry_run: bool
+    decisions: list[Decision]
+
+
+class Gone(Struct, frozen=True):
+    """A vault that is no more."""
+
+    status: Literal["ok"]
+    vault: str
+
+
+class Vaults(Copying):
+    """All vaults; asking for one more."""
+
+    @on("GET", query=(STORE,), errors=REFUSED)
+    async def list(self) -> VaultList:
+        """List the finished backups, failed ones too, oldest first."""
+        engine = self.engine(self.given["store"])
+        return VaultList(await engine.vaults(), await engine.aside())
+
+    @on(
+        "POST",
+        body=BACKUP,
+        optional=True,
+        status=[HTTPStatus.ACCEPTED],
+        errors=[*REFUSED, HTTPStatus.CONFLICT],
+    )
+    async def back_up(self) -> JobView:
+        """Ask for a backup; its job, which has the vault's name, is answered.
+
+        With an ``Idempotency-Key`` asking twice is asking once.
+        """
+        wish: BackupWish = _read(self.document, BackupWish)
+        given = {name: getattr(wish, name) for name in _fields(wish, "store", "pin")}
+        pin = None
+        if wish.pin is not None:
+            now = self.desk.rooms.now()
+            pin = Pin(wish.pin.reason, self.who.name, now, wish.pin.until)
+        job = await self.engine(wish.store).back_up(
+            BackupRequest(**given, pin=pin), who=self.who.name, key=self.key
+        )
+        return self.accepted(job)
+
+
+class OneVault(Copying):
+    """One vault."""
+
+    @on("GET", query=(STORE,), errors=REFUSED)
+    async def show(self, vault: str) -> VaultView:
+        """Tell all that is known of a vault."""
+        return await self.engine(self.given["store"]).vault(vault)
+
+    @on(
+        "DELETE",
+        query=(STORE,),
+        action=Action.BACKUP_EVICT,
+        errors=[*REFUSED, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY],
+    )
+    async def evict(self, vault: str) -> Gone:
+        """Delete a vault, pinned or not, or what was put aside under its name."""
+        engine = self.engine(self.given["store"])
+        folder = ""
+        if vault not in await engine.aside():
+            folder = (await engine.vault(vault)).folder
+        await engine.evict(vault, who=self.who.name, folder=folder)
+        return Gone("ok", vault)
+
+
+class _Check(Copying):
+    kind: Kind
+
+    async def _asked(self, vault: str) -> JobView:
+        engine = self.engine(self.given["store"])
+        return self.accepted(
+            await engine.check(vault, kind=self.kind, who=self.who.name)
+        )
+
+
+class Verify(_Check):
+    """Reading a vault again."""
+
+    kind = Kind.VERIFY
+
+    @on("POST", query=(STORE,), status=[HTTPStatus.ACCEPTED], errors=REFUSED)
+    async def verify(self, vault: str) -> JobView:
+        """Have all of a vault read again and compared with its digests."""
+        return await self._asked(vault)
+
+
+class Drill(_Check):
+    """Proving that a vault can be restored."""
+
+    kind = Kind.DRILL
+
+    @on("POST", query=(STORE,), status=[HTTPStatus.ACCEPTED], errors=REFUSED)
+    async def drill(self, vault: str) -> JobView:
+        """Have a vault restored into scratch space, and what came out compared."""
+        return await self._asked(vault)
+
+
+class Restores(Copying):
+    """Bringing back what a vault holds."""
+
+    @on(
+        "POST",
+        body=RESTORE,
+        action=Action.BACKUP_RESTORE,
+        status=[HTTPStatus.ACCEPTED],
+        errors=[*REFUSED, HTTPStatus.CONFLICT],
+    )
+    async def restore(self) -> JobView:
+        """Ask for a restore, or, with ``dry_run``, what it would do; its job.
+
+        Nothing is deleted that the vault does not have, unless ``delete`` says so.
+        With an ``Idempotency-Key`` asking twice is asking once.
+        """
+        wish: RestoreWish = _read(self.document, RestoreWish)
+        given = {name: getattr(wish, name) for name in _fields(wish, "store")}
+        job = await self.engine(wish.store).restore(
+            RestoreRequest(**given), who=self.who.name, key=self.key
+        )
+        return self.accepted(job)
+
+
+class Evictions(Copying):
+    """Giving up what the policies do not keep."""
+
+    @on(
+        "POST",
+        body=EVICTION,
+        optional=True,
+        action=Action.BACKUP_EVICT,
+        errors=[*REFUSED, HTTPStatus.BAD_GATEWAY],
+    )
+    async def evict(self) -> Evicted:
+        """Delete what the policies give up, or only tell; the reason for each vault."""
+        wish: EvictionWish = _read(self.document, EvictionWish)
+        decisions = await self.engine(wish.store).evict_by_policy(
+            who=self.who.name, dry_run=wish.dry_run
+        )
+        return Evicted(wish.dry_run, decisions)
+
+
+def _fields(wish: Struct, *but: str) -> list[str]:
+    return [name for name in wish.__struct_fields__ if name not in but]
+
+
+def _read(document: Any, kind: type[Any]) -> Any:
+    given = {} if document is None else document
+    for name, value in given.items() if isinstance(given, dict) else ():
+        if value is None:
+            raise BadRequest(f"the body: {name} is null; leave it out")
+    try:
+        wish = msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"the body: {error}") from None
+    timeout = getattr(wish, "timeout", None)
+    if timeout is not None and not 0 < timeout <= LONGEST:
+        raise BadRequest(f"timeout must be above 0 and at most {LONGEST} seconds")
+    if not -100 <= getattr(wish, "priority", 0) <= 100:
+        raise BadRequest("priority must be from -100 to 100")
+    return wish
+
+
+ROUTES: list[Route] = [
+    ("/backups", Vaults),
+    ("/backups/{vault}", OneVault),
+    ("/backups/{vault}/verify", Verify),
+    ("/backups/{vault}/drill", Drill),
+    ("/restores", Restores),
+    ("/evictions", Evictions),
+]
