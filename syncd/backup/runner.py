@@ -30,6 +30,9 @@ RECORD_AGAIN = 5.0
 
 log = structlog.get_logger(__name__)
 
+LEFT = frozenset({"died", "timeout"})
+"""Why a worker ended that may have left half a vault."""
+
 After = Callable[[Job], Awaitable[None]]
 
 
@@ -82,7 +85,7 @@ class Runner:
             if await asyncio.to_thread(plan.path.exists):
                 self._closed.add(name)
                 task = asyncio.create_task(
-                    self._survey(name, ended), name=f"survey {name}"
+                    self._survey(name), name=f"survey {name}"
                 )
                 self._surveys.add(task)
         self._task = asyncio.create_task(self._run(), name="run jobs")
@@ -241,7 +244,13 @@ class Runner:
             done = await self._done_somehow(job)
             if self._closing and done.error:
                 return
+            half = done.reason in LEFT and job.store in self.plans
+            if half:
+                # Nothing more is done with the store before it was looked into.
+                self._closed.add(job.store)
             await self._ended(self._jobs[job.id], done)
+            if half:
+                await self._survey(job.store)
         finally:
             del self._running[job.id]
             self._wake.set()
@@ -348,7 +357,7 @@ class Runner:
         keys = ("id", "kind", "state", "source", "store", "vault", "error", "reason")
         self._tell(event, {key: said[key] for key in (*keys, "progress")})
 
-    async def _survey(self, name: str, interrupted: list[Job]) -> None:
+    async def _survey(self, name: str) -> None:
         """Look into a store; nothing is done with it before."""
         try:
             await self.survey(name)

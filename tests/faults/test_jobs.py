@@ -1,0 +1,231 @@
+"""Jobs on bad days: killed, hanging, deaf, forking, late, on a full disk."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.asking import wait_for
+from tests.acceptance.copying import Copying
+
+
+@pytest.fixture
+def daemon() -> Iterator[Copying]:
+    with Copying() as running:
+        yield running.start()
+
+
+def worker(daemon: Copying) -> psutil.Process:
+    """Return the process that does the job; there must be one."""
+
+    def found() -> list[psutil.Process]:
+        return [
+            process
+            for process in daemon.processes()
+            if "syncd.child.worker" in process.cmdline()
+        ]
+
+    workers = wait_for(found)
+    assert len(workers) == 1
+    process: psutil.Process = workers[0]
+    return process
+
+
+def hang(daemon: Copying, how: str, call: str) -> str:
+    """Have a job hang and return its id; what is needed for it is done before."""
+    vault = None
+    if call != "back_up":
+        vault = daemon.ended(daemon.back_up()["id"])["vault"]
+    daemon.script(**{how: call})
+    if call == "back_up":
+        job = daemon.back_up()["id"]
+    elif call == "restore":
+        job = daemon.restore(vault)["id"]
+    else:
+        daemon.ask("POST", "/backups", json={})
+        job = "evict"
+    daemon.until_it_hangs(job)
+    return job
+
+
+def works_again(daemon: Copying) -> None:
+    """Fail unless everything goes as if nothing had been."""
+    daemon.script(hang=None, deaf=None, fork=None, fail=None)
+    good = daemon.ended(daemon.back_up()["id"])
+    assert (good["state"], good["error"]) == ("successful", "")
+    restored = daemon.ended(daemon.restore(good["vault"])["id"])
+    assert (restored["state"], restored["error"]) == ("successful", "")
+    proven = daemon.ended(
+        daemon.ask("POST", f"/backups/{good['vault']}/drill")["id"]
+    )
+    assert (proven["state"], proven["error"]) == ("successful", "")
+
+
+@pytest.mark.parametrize("call", ["back_up", "restore"])
+def test_a_killed_worker_fails_its_job_and_no_other(daemon: Copying, call: str):
+    job = hang(daemon, "hang", call)
+    worker(daemon).kill()
+
+    ended = daemon.ended(job)
+
+    assert (ended["state"], ended["reason"]) == ("failed", "died")
+    assert "SIGKILL" in ended["error"]
+    if call == "back_up":
+        aside = wait_for(lambda: daemon.ask("GET", "/backups")["aside"])
+        assert aside == [ended["vault"]]
+        assert daemon.vaults() == []
+        daemon.ask("DELETE", f"/backups/{ended['vault']}")
+        assert daemon.ask("GET", "/backups")["aside"] == []
+    works_again(daemon)
+
+
+@pytest.mark.parametrize("call", ["back_up", "restore"])
+def test_a_killed_daemon_says_so_and_runs_what_was_queued(daemon: Copying, call: str):
+    job = hang(daemon, "hang", call)
+    waits = daemon.back_up(databases=["db"])["id"]
+    assert daemon.job(waits)["state"] == "queued"
+    daemon.kill()
+    daemon.script(hang=None)
+    daemon.start()
+
+    ended = daemon.job(job)
+    queued = daemon.ended(waits)
+
+    assert (ended["state"], ended["reason"]) == ("failed", "interrupted")
+    assert ended["error"] == "interrupted by a restart"
+    assert (queued["state"], queued["error"]) == ("successful", "")
+    vaults = [one["summary"]["name"] for one in daemon.vaults()]
+    if call == "back_up":
+        assert vaults == [queued["vault"]]
+        assert daemon.ask("GET", "/backups")["aside"] == [ended["vault"]]
+    works_again(daemon)
+
+
+def test_a_killed_supervisor_leaves_no_worker(daemon: Copying):
+    job = hang(daemon, "hang", "back_up")
+    daemon.kill_supervisor()
+
+    wait_for(lambda: not daemon.processes(), 60)
+    daemon.script(hang=None)
+    daemon.start()
+
+    assert daemon.job(job)["reason"] == "interrupted"
+    works_again(daemon)
+
+
+def test_a_stop_ends_what_runs_and_the_start_says_so(daemon: Copying):
+    job = hang(daemon, "hang", "back_up")
+    daemon.stop()
+    daemon.start()
+
+    assert daemon.job(job)["reason"] == "interrupted"
+    works_again(daemon)
+
+
+def test_evicting_survives_the_death_of_everything(daemon: Copying):
+    vaults = [daemon.ended(daemon.back_up()["id"])["vault"] for _ in range(2)]
+    daemon.script(hang="evicted")
+    with pytest.raises(Exception, match="disconnected|reset|refused|timed out"):
+        import threading
+
+        killer = threading.Timer(0, lambda: (worker(daemon), daemon.kill()))
+        killer.start()
+        daemon.ask("DELETE", f"/backups/{vaults[0]}")
+    killer.join(60)
+    daemon.script(hang=None)
+    daemon.start()
+
+    [job] = daemon.ask("GET", "/jobs?kind=evict")["jobs"]
+    assert (job["state"], job["reason"]) == ("failed", "interrupted")
+    wait_for(lambda: len(daemon.vaults()) == 2)
+    daemon.ask("DELETE", f"/backups/{vaults[0]}")
+    assert [one["summary"]["name"] for one in daemon.vaults()] == vaults[1:]
+
+
+@pytest.mark.parametrize("how", ["hang", "deaf"])
+def test_a_hanging_job_can_be_ended(daemon: Copying, how: str):
+    job = hang(daemon, how, "back_up")
+    told = daemon.ask("POST", f"/jobs/{job}/cancel")
+    assert told["state"] == "canceling"
+
+    ended = daemon.ended(job)
+
+    assert (ended["state"], ended["reason"]) == ("canceled", "canceled")
+    assert ended["error"].startswith("canceled by ")
+    if how == "hang":
+        [vault] = daemon.vaults()
+        assert vault["canceled"]
+        refused = daemon.http("POST", "/restores", {"vault": ended["vault"]})
+        assert refused.status_code == 409
+    assert daemon.http("POST", f"/jobs/{job}/cancel").status_code == 409
+    wait_for(lambda: not [p for p in daemon.processes() if "worker" in str(p.cmdline())])
+    works_again(daemon)
+
+
+def test_a_queued_job_is_ended_at_once(daemon: Copying):
+    hangs = hang(daemon, "hang", "back_up")
+    waits = daemon.back_up()["id"]
+
+    assert daemon.ask("POST", f"/jobs/{waits}/cancel")["state"] == "canceled"
+    assert daemon.job(waits)["state"] == "canceled"
+    daemon.ask("POST", f"/jobs/{hangs}/cancel")
+    daemon.ended(hangs)
+
+
+@pytest.mark.parametrize("how", ["hang", "deaf"])
+def test_a_late_job_has_failed(daemon: Copying, how: str):
+    daemon.script(**{how: "back_up"})
+    ended = daemon.ended(daemon.back_up(timeout=2)["id"])
+
+    assert (ended["state"], ended["reason"]) == ("failed", "timeout")
+    assert ended["error"] == "it took longer than 2 s"
+    works_again(daemon)
+
+
+@pytest.mark.parametrize("end", ["well", "killed", "canceled"])
+def test_what_a_job_leaves_behind_ends_with_it(daemon: Copying, end: str):
+    left = daemon.home / "left"
+    daemon.script(fork=str(left), hang=None if end == "well" else "back_up")
+    job = daemon.back_up()["id"]
+    wait_for(lambda: left.exists() and left.read_text())
+    pid = int(left.read_text())
+    if end != "well":
+        daemon.until_it_hangs(job)
+        assert psutil.pid_exists(pid)
+        assert os.getpgid(pid) != os.getpgid(worker(daemon).pid)
+    if end == "killed":
+        worker(daemon).kill()
+    elif end == "canceled":
+        daemon.ask("POST", f"/jobs/{job}/cancel")
+
+    daemon.ended(job)
+
+    wait_for(lambda: not psutil.pid_exists(pid))
+    daemon.script(fork=None)
+    works_again(daemon)
+
+
+def test_a_bug_of_a_source_is_told_and_harms_nothing_else(daemon: Copying):
+    daemon.tolerated.append("a job failed by a bug")
+    daemon.script(bug="back_up")
+    ended = daemon.ended(daemon.back_up()["id"])
+
+    assert ended["state"] == "failed"
+    assert "ZeroDivisionError" in ended["error"]
+    [vault] = daemon.vaults()
+    assert "ZeroDivisionError" in vault["summary"]["failed"]
+    daemon.script(bug=None)
+    works_again(daemon)
+
+
+def test_what_is_wanted_wrongly_makes_no_vault(daemon: Copying):
+    ended = daemon.ended(daemon.back_up(variables={"mode": 1})["id"])
+
+    assert (ended["state"], ended["reason"]) == ("failed", "wrong")
+    assert daemon.vaults() == []
+    assert daemon.ask("GET", "/backups")["aside"] == []
+    assert signal.SIGKILL
+    assert Path
