@@ -34,6 +34,7 @@ def server(loaded: Config, parts: Parts) -> Server:
             for name, one in registry.schemas().items()
         ],
         version=version("syncd"),
+        copies=parts.copies.runner,
         backups=parts.copies.services["full"],
         incremental=parts.copies.services.get("incremental"),
         rules_schema=schema(),

@@ -1,6 +1,6 @@
 """What the dialects ask of the job engine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +9,66 @@ from syncd.core.backup import BackupRequest, DiskRoom, RestoreRequest, VaultView
 from syncd.core.job import Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.core.vault import Pin
+
+
+class SourceFigures(Protocol):
+    """What is known of one source's vaults."""
+
+    last_success: float
+    """When the newest valid vault was made; 0: there is none."""
+    last_proven: float
+    """When a vault was last restored in a drill; 0: never."""
+    vaults: int
+    failed: int
+    bytes: int
+    """That the vaults added to their store."""
+
+
+class Figures(Protocol):
+    """Counts since the daemon was started, and what the catalogue says."""
+
+    @property
+    def ended(self) -> Mapping[tuple[Kind, State], int]:
+        """Return how many jobs of a kind have ended so."""
+        ...
+
+    @property
+    def seconds(self) -> Mapping[Kind, Sequence[int]]:
+        """Return jobs by how long they took: by bucket, the last beyond all."""
+        ...
+
+    @property
+    def total(self) -> Mapping[Kind, int]:
+        """Return the milliseconds that jobs took."""
+        ...
+
+    @property
+    def sources(self) -> Mapping[tuple[str, str], SourceFigures]:
+        """Return what is known of vaults, by store and source."""
+        ...
+
+
+class Counted(Protocol):
+    """What is counted of jobs and vaults."""
+
+    @property
+    def known(self) -> Sequence[Job]:
+        """Return the jobs that have not ended."""
+        ...
+
+    @property
+    def figures(self) -> Figures:
+        """Return what is counted."""
+        ...
+
+    @property
+    def buckets(self) -> Sequence[float]:
+        """Return the seconds of the buckets."""
+        ...
+
+    def stale(self) -> Set[tuple[str, str]]:
+        """Return the stores and sources whose newest valid vault is too old."""
+        ...
 
 
 class Backups(Protocol):

@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from syncd import clock
+from syncd.api.copies import CopiesCollector
 from syncd.api.events import Item
 from syncd.api.rooms import Entries, EntryDetails, Rooms, StateView
 from syncd.replication.headlines import Refused, Transferred
@@ -75,6 +76,8 @@ class Metrics:
         ProcessCollector(registry=registry)
         registry.register(_EntryCollector(rooms.entries))
         registry.register(_StateCollector(rooms.state))
+        if rooms.copies is not None:
+            registry.register(CopiesCollector(rooms.copies, rooms.now))
         self._requests = Counter(
             "syncd_http_requests",
             "Requests answered.",

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from syncd.backup import records
 from syncd.backup.errands import errand, placed
-from syncd.backup.figures import Figures
+from syncd.backup.figures import BUCKETS, Figures
 from syncd.backup.logs import Logs
 from syncd.backup.notify import Notifier
 from syncd.backup.plan import Hooks, Plan
@@ -84,9 +84,7 @@ class Runner:
             self.figures.look(name, await self.store.read(vaults.everything, name))
             if await asyncio.to_thread(plan.path.exists):
                 self._closed.add(name)
-                task = asyncio.create_task(
-                    self._survey(name), name=f"survey {name}"
-                )
+                task = asyncio.create_task(self._survey(name), name=f"survey {name}")
                 self._surveys.add(task)
         self._task = asyncio.create_task(self._run(), name="run jobs")
         return self
@@ -113,6 +111,15 @@ class Runner:
     def known(self) -> list[Job]:
         """Return the jobs that have not ended."""
         return list(self._jobs.values())
+
+    @property
+    def buckets(self) -> tuple[float, ...]:
+        """Return the seconds by which the figures sort jobs."""
+        return BUCKETS
+
+    def stale(self) -> set[tuple[str, str]]:
+        """Return the stores and sources whose newest valid vault is too old."""
+        return self.notifier.stale()
 
     async def ask(self, job: Job, names: Iterable[str] | None = None) -> Job:
         """Keep a job, which is then run; the same key gives the same job."""

@@ -3,6 +3,8 @@
 import json
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +37,14 @@ class Answer(Struct, frozen=True):
 
     text: str
     document: Any
+
+
+class Event(Struct, frozen=True):
+    """Something that the daemon tells as it happens."""
+
+    name: str
+    document: Any
+    id: str
 
 
 class Client:
@@ -76,13 +86,56 @@ class Client:
         """Ask for a change; raise what the daemon's refusal means."""
         return self._ask("PUT", path, body)
 
-    def post(self, path: str, body: object) -> Answer:
-        """Ask a question that has a body."""
-        return self._ask("POST", path, body)
+    def post(self, path: str, body: object, key: str | None = None) -> Answer:
+        """Ask a question that has a body; by the same key it is asked only once."""
+        return self._ask("POST", path, body, key)
 
-    def _ask(self, method: str, path: str, body: object = None) -> Answer:
+    def text(self, path: str) -> str:
+        """Return an answer that is no document but plain text."""
+        with self._telling():
+            response = self._http.get(PREFIX + path)
+        if not response.is_success:
+            _understood(response)
+        return response.text
+
+    def events(self, path: str, last: str = "") -> Iterator[Event]:
+        """Give server-sent events as they come, after the one that was heard last.
+
+        Raise Unavailable when the daemon goes away.
+        """
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": last}
+        with (
+            self._telling(),
+            self._http.stream("GET", PREFIX + path, headers=headers) as response,
+        ):
+            if not response.is_success:
+                response.read()
+                _understood(response)
+            said: dict[str, str] = {}
+            for line in response.iter_lines():
+                if line:
+                    name, _, value = line.partition(":")
+                    said[name] = value.removeprefix(" ")
+                elif "data" in said:
+                    document = json.loads(said["data"])
+                    yield Event(said.get("event", ""), document, said.get("id", ""))
+                    said = {}
+
+    def _ask(
+        self, method: str, path: str, body: object = None, key: str | None = None
+    ) -> Answer:
+        headers = {"Idempotency-Key": key} if key else {}
+        with self._telling():
+            response = self._http.request(
+                method, PREFIX + path, json=body, headers=headers
+            )
+        return _understood(response)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Have what goes wrong on the way raised as Unavailable."""
         try:
-            response = self._http.request(method, PREFIX + path, json=body)
+            yield
         except httpx.ConnectError:
             raise errors.Unavailable(
                 f"no daemon answers at {self._url}\n"
@@ -92,7 +145,6 @@ class Client:
             raise errors.Unavailable(f"{self._url} took too long to answer") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise errors.Unavailable(f"cannot ask {self._url}: {error}") from None
-        return _understood(response)
 
 
 def raw(path: str) -> bytes:

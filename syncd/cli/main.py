@@ -23,6 +23,7 @@ Try first:
   syncd status --watch         see it work
   syncd explain docs/a.txt     ask why a file is where it is
   syncd undo docs/a.txt        bring back what was there before
+  syncd backup --wait          make a copy to go back to
 
 \b
 Exit codes: 0 done, 64 wrong use or refused request, 65 the index is damaged
@@ -54,6 +55,11 @@ class Commands(click.Group):
         "undo",
         "rules",
         "entries",
+        "backup",
+        "restore",
+        "jobs",
+        "log",
+        "cancel",
         "user",
         "token",
         "completion",

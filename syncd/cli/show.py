@@ -22,8 +22,14 @@ STYLES = {
     "suspended": "bold red",
     "failing": "bold red",
     "held": "yellow",
+    "queued": "cyan",
+    "running": "cyan",
+    "canceling": "yellow",
+    "successful": "green",
+    "failed": "bold red",
+    "canceled": "yellow",
 }
-"""The colour of an entry's state."""
+"""The colour of an entry's state, and of a job's."""
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -77,7 +83,7 @@ def row(to: Table, *cells: object) -> None:
 
 
 def state(name: str) -> Text:
-    """Return an entry's state in its colour."""
+    """Return the state of an entry or a job in its colour."""
     return Text(name, style=STYLES.get(name, ""))
 
 
@@ -90,6 +96,17 @@ def amount(size: float | None) -> str:
         size, power = size / 1024, power + 1
     digits = f"{size:.1f}".removesuffix(".0") if size < 100 else f"{size:.0f}"
     return f"{digits} {UNITS[power]}"
+
+
+def span(seconds: float | None) -> str:
+    """Return a duration for people: 0.3 s, 5 min 10 s, 3 h 2 min."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
 
 
 def moment(seconds: float | None) -> str:

@@ -201,6 +201,9 @@ def ended(
 
 def canceled(job: Job, at: float, who: str) -> Job:
     """Return the job as somebody wants it to end; raise Conflict if it has."""
+    if job.state.final or job.state is State.CANCELING:
+        how = "has ended" if job.state.final else "was told to end"
+        raise Conflict(f"job {job.id} {how} already: it is {job.state}")
     state = after(job.state, Event.CANCEL)
     return replace(
         job,

@@ -82,6 +82,14 @@ def test_what_is_told_to_end_is_not_tried_again():
 
 
 @pytest.mark.parametrize(
+    ("state", "words"), [("canceling", "was told to end"), ("failed", "has ended")]
+)
+def test_what_ends_or_has_ended_is_not_canceled_again(state, words):
+    with pytest.raises(Conflict, match=f"job 1 {words} already: it is {state}"):
+        jobs.canceled(a_job(State(state)), 5.0, "me")
+
+
+@pytest.mark.parametrize(
     ("state", "then", "ended"),
     [(State.QUEUED, State.CANCELED, 5.0), (State.RUNNING, State.CANCELING, None)],
 )

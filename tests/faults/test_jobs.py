@@ -58,9 +58,7 @@ def works_again(daemon: Copying) -> None:
     assert (good["state"], good["error"]) == ("successful", "")
     restored = daemon.ended(daemon.restore(good["vault"])["id"])
     assert (restored["state"], restored["error"]) == ("successful", "")
-    proven = daemon.ended(
-        daemon.ask("POST", f"/backups/{good['vault']}/drill")["id"]
-    )
+    proven = daemon.ended(daemon.ask("POST", f"/backups/{good['vault']}/drill")["id"])
     assert (proven["state"], proven["error"]) == ("successful", "")
 
 
@@ -161,7 +159,9 @@ def test_a_hanging_job_can_be_ended(daemon: Copying, how: str):
         refused = daemon.http("POST", "/restores", {"vault": ended["vault"]})
         assert refused.status_code == 409
     assert daemon.http("POST", f"/jobs/{job}/cancel").status_code == 409
-    wait_for(lambda: not [p for p in daemon.processes() if "worker" in str(p.cmdline())])
+    wait_for(
+        lambda: not [p for p in daemon.processes() if "worker" in str(p.cmdline())]
+    )
     works_again(daemon)
 
 
