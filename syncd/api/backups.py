@@ -71,6 +71,36 @@ class Counted(Protocol):
         ...
 
 
+class Archive(Protocol):
+    """A vault as the bytes of a zip; they are the same each time."""
+
+    @property
+    def size(self) -> int | None:
+        """Return how many bytes there are in all; None where nobody can tell."""
+        ...
+
+    @property
+    def tag(self) -> str | None:
+        """Return a word that names these bytes, without quotes; None: there is none."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the bytes; raise StorageError or Unavailable when they cannot go on."""
+        ...
+
+
+class Markers(Protocol):
+    """The note of which backup was last found to be good, by whoever looks."""
+
+    async def get(self) -> str | None:
+        """Return it; None if nobody has left one."""
+        ...
+
+    async def put(self, marker: str, *, who: str) -> None:
+        """Keep it in place of the one before."""
+        ...
+
+
 class Backups(Protocol):
     """The job engine; one for each set of sources and vaults (full, incremental)."""
 
@@ -85,9 +115,17 @@ class Backups(Protocol):
         ...
 
     async def restore(
-        self, request: RestoreRequest, *, who: str, key: str | None = None
+        self,
+        request: RestoreRequest,
+        *,
+        who: str,
+        key: str | None = None,
+        refused: str = "",
     ) -> Job:
         """Keep the request and return its job.
+
+        With ``refused`` the job fails at once, for that reason: there are askers who
+        look for refusals nowhere else.
 
         Raise NotFound for an unknown vault, Conflict for a failed one unless forced.
         Whether the databases are in it is found out by the job.
@@ -140,7 +178,10 @@ class Backups(Protocol):
         ...
 
     async def log(self, id: str, *, start: int = 0) -> tuple[bytes, int]:
-        """Return output of a job from that byte on, and where the next call starts."""
+        """Return output of a job from that byte on, and where the next call starts.
+
+        A start below 0 is counted from the end, as in a slice.
+        """
         ...
 
     def follow(self, id: str, *, start: int = 0) -> AsyncIterator[bytes]:
@@ -177,8 +218,8 @@ class Backups(Protocol):
         """Pin a vault or take the pin away; raise NotFound."""
         ...
 
-    def download(self, name: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Lend a vault's files as the bytes of a zip; raise NotFound, Unavailable."""
+    def download(self, name: str) -> AbstractAsyncContextManager[Archive]:
+        """Lend a vault's files as a zip; raise NotFound, Unavailable."""
         ...
 
     async def upload(self, name: str, archive: Path, *, partial: bool, who: str) -> Job:

@@ -21,11 +21,26 @@ LOOK = 0.02
 """Seconds between two looks whether it has."""
 
 
+class Zip:
+    """A vault as the bytes of a zip, which can be taken once."""
+
+    size: int | None = None
+    """How many bytes there are is known only at their end."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], tag: str) -> None:
+        self._chunks = chunks
+        self.tag: str | None = tag
+        """A vault never changes: its name tells which bytes these are."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+
 @asynccontextmanager
 async def lent(
     runner: Runner, plan: Plan, view: VaultView, run: Path
-) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Lend the zip's bytes; raise Unavailable if the vault cannot be read.
+) -> AsyncIterator["Zip"]:
+    """Lend the zip; raise Unavailable if the vault cannot be read.
 
     ``run`` is the folder of sockets. The worker ends with this.
     """
@@ -43,7 +58,7 @@ async def lent(
     try:
         line = await _connected(socket, serving)
         async with aclosing(content.taken(line)) as chunks:
-            yield chunks
+            yield Zip(chunks, view.summary.name)
     finally:
         serving.cancel()
         await asyncio.wait([serving])

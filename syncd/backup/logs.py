@@ -36,6 +36,13 @@ class Logs:
         except FileNotFoundError:
             return b""
 
+    def size(self, id: str) -> int:
+        """Return the bytes of a log by now; 0 where there is none."""
+        try:
+            return self.path(id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def forget(self, ids: Iterable[str]) -> None:
         """Delete logs."""
         for id in ids:

@@ -130,9 +130,7 @@ class Runner:
 
     def asked(self, job: Job) -> None:
         """Take in a job that was just kept in the store."""
-        self._jobs[job.id] = job
-        self._say(job)
-        self._wake.set()
+        self._set(job)
 
     async def job(self, id: str) -> Job:
         """Return a job as it is now; raise NotFound."""

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from syncd.backup import lending, names, records, retaining
 from syncd.backup.plan import WHICH, Plan, Timed
 from syncd.backup.runner import Runner
+from syncd.core import job as life
 from syncd.core import retention
 from syncd.core.backup import BackupRequest, DiskRoom, RestoreRequest, VaultView
 from syncd.core.errand import Deed
-from syncd.core.job import Job, Kind, State
+from syncd.core.job import Event, Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.core.vault import Pin
 from syncd.errors import BadRequest, Conflict, NotFound, StorageError, Unavailable
@@ -59,9 +60,14 @@ class Service:
         return await self._runner.ask(job, made)
 
     async def restore(
-        self, request: RestoreRequest, *, who: str, key: str | None = None
+        self,
+        request: RestoreRequest,
+        *,
+        who: str,
+        key: str | None = None,
+        refused: str = "",
     ) -> Job:
-        """Keep the request and return its job."""
+        """Keep the request and return its job, which has failed if it is refused."""
         request = replace(request, source=self._source(request.source))
         _check_folder(request.folder)
         if request.vault is not None:
@@ -74,7 +80,11 @@ class Service:
                     " force it"
                 )
         job = self._job(Kind.RESTORE, request, who, key)
-        return await self._runner.ask(replace(job, vault=request.vault))
+        job = replace(job, vault=request.vault)
+        if refused:
+            how = {"error": refused, "reason": "refused"}
+            job = life.ended(job, Event.FAIL, job.created, **how)
+        return await self._runner.ask(job)
 
     async def check(self, vault: str, *, kind: Kind, who: str) -> Job:
         """Keep that a vault is to be verified, or restored in a drill; its job."""
@@ -195,7 +205,10 @@ class Service:
     async def log(self, id: str, *, start: int = 0) -> tuple[bytes, int]:
         """Return output of a job from that byte on, and where the next call starts."""
         job = await self.job(id)
-        piece = await asyncio.to_thread(self._runner.logs.read, job.id, start)
+        logs = self._runner.logs
+        if start < 0:
+            start = max(0, start + await asyncio.to_thread(logs.size, job.id))
+        piece = await asyncio.to_thread(logs.read, job.id, start)
         return piece, start + len(piece)
 
     async def follow(self, id: str, *, start: int = 0) -> AsyncIterator[bytes]:
@@ -241,11 +254,11 @@ class Service:
         await self._store.run(records.pin, self._plan.name, name, pin)
 
     @asynccontextmanager
-    async def download(self, name: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Lend a vault's files as the bytes of a zip; raise NotFound, Unavailable."""
+    async def download(self, name: str) -> AsyncIterator[lending.Zip]:
+        """Lend a vault's files as a zip; raise NotFound, Unavailable."""
         view = await self.vault(name)
-        async with lending.lent(self._runner, self._plan, view, self._run) as chunks:
-            yield chunks
+        async with lending.lent(self._runner, self._plan, view, self._run) as archive:
+            yield archive
 
     async def room(self) -> DiskRoom:
         """Return what there is on the disk of the vaults."""

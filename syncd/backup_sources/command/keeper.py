@@ -124,9 +124,7 @@ def _environment() -> dict[bytes, bytes]:
     """Return what we were started with: Python may have added to it since."""
     with open("/proc/self/environ", "rb") as file:
         said = file.read().split(b"\0")
-    return {
-        name: value for name, _, value in (one.partition(b"=") for one in said if one)
-    }
+    return {name: value for name, _, value in (one.partition(b"=") for one in said if one)}
 
 
 def _descendants() -> list[int]:

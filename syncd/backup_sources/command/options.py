@@ -88,7 +88,9 @@ class CommandOptions(SourceOptions):
     quick_timeout: Seconds = Field(
         default=60.0, description="time that list, evict and terminate may take"
     )
-    grace: Seconds = Field(default=10.0, description="time between SIGTERM and SIGKILL")
+    grace: Seconds = Field(
+        default=10.0, description="time between SIGTERM and SIGKILL"
+    )
     full_restore: bool = Field(
         default=True, description="whether all of a backup may be restored at once"
     )

@@ -190,9 +190,7 @@ class _Kept:
         """Return what the keeper told; raise StorageError if it could not start."""
         said = os.read(self._status, _CHUNK) if self.gone.done() else b""
         if not said:
-            raise StorageError(
-                f"{self._words[0]} was lost sight of: its keeper is gone"
-            )
+            raise StorageError(f"{self._words[0]} was lost sight of: its keeper is gone")
         told = msgspec.json.decode(said, type=_Told)
         if told.error is not None:
             raise StorageError(f"{self._words[0]} cannot be started: {told.error}")

@@ -13,13 +13,7 @@ from syncd.backup_sources.command.environment import environment
 from syncd.backup_sources.command.options import declared
 from syncd.backup_sources.command.output import Output
 from syncd.backup_sources.command.running import Ended, run
-from syncd.backup_sources.command.template import (
-    DATABASES,
-    FOLDER,
-    MAP,
-    Template,
-    parse,
-)
+from syncd.backup_sources.command.template import DATABASES, FOLDER, MAP, Template, parse
 from syncd.backup_sources.contract import Around, Tell
 from syncd.core.backup import Health, Report, Restoring, Wanted
 from syncd.errors import BadRequest, ConfigError, NotFound, StorageError
@@ -265,7 +259,9 @@ class Command:
         _tell_end(ended, tell)
         return ended, output
 
-    async def _run(self, deed: str, values: Values, tell: Tell) -> tuple[Ended, Output]:
+    async def _run(
+        self, deed: str, values: Values, tell: Tell
+    ) -> tuple[Ended, Output]:
         """Run a command that must be quick."""
         tell.line(f"runs: {self._shown(deed, values)}")
         output = Output(tell.line)

@@ -69,7 +69,9 @@ async def test_a_command_is_run_and_says_what_it_says():
 
 async def test_errors_can_be_told_apart():
     errors = bytearray()
-    _, printed = await said(shell("echo out; echo err >&2"), take_errors=errors.extend)
+    _, printed = await said(
+        shell("echo out; echo err >&2"), take_errors=errors.extend
+    )
 
     assert (printed, bytes(errors)) == (b"out\n", b"err\n")
 
@@ -98,7 +100,9 @@ async def test_what_cannot_be_started_is_an_error(words, why):
 
 async def test_words_arrive_as_they_are(tmp_path):
     words = ["", "a b", '"', "'", "$(id)", "\n", "-x", "é", "--"]
-    _, printed = await said(python("import sys; print(ascii(sys.argv[1:]))", *words))
+    _, printed = await said(
+        python("import sys; print(ascii(sys.argv[1:]))", *words)
+    )
 
     assert printed.decode().strip() == ascii(words)
 
@@ -291,7 +295,9 @@ async def test_who_still_writes_is_found(tmp_path):
     )
     words = python(program, str(tmp_path))
     script = f"{shlex.join(words)} & while [ ! -s {tmp_path}/dump ]"
-    ended, _ = await said(shell(f"{script}; do sleep 0.05; done"), folder=tmp_path)
+    ended, _ = await said(
+        shell(f"{script}; do sleep 0.05; done"), folder=tmp_path
+    )
 
     assert ended.left == 1
     assert len(ended.writing) == 1

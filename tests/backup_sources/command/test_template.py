@@ -22,14 +22,12 @@ VALUES = st.one_of(
     st.booleans(),
     st.recursive(
         st.none() | st.booleans() | st.text(max_size=5),
-        lambda each: (
-            st.lists(each, max_size=3)
-            | st.dictionaries(st.text(max_size=5), each, max_size=3)
-        ),
+        lambda each: st.lists(each, max_size=3)
+        | st.dictionaries(st.text(max_size=5), each, max_size=3),
         max_leaves=5,
     ).filter(lambda value: isinstance(value, list | dict)),
 )
-EVIL = ["x --evil=1", '"', "a\nb", "'", "$(id)", "`id`", "a b", ";", "\t", '"a" "b"']
+EVIL = ['x --evil=1', '"', "a\nb", "'", "$(id)", "`id`", "a b", ";", "\t", '"a" "b"']
 
 
 def words(template: Template, **values) -> list[str]:
