@@ -82,8 +82,9 @@ class Service:
         job = self._job(Kind.RESTORE, request, who, key)
         job = replace(job, vault=request.vault)
         if refused:
-            how = {"error": refused, "reason": "refused"}
-            job = life.ended(job, Event.FAIL, job.created, **how)
+            job = life.ended(
+                job, Event.FAIL, job.created, error=refused, reason="refused"
+            )
         return await self._runner.ask(job)
 
     async def check(self, vault: str, *, kind: Kind, who: str) -> Job:
