@@ -11,14 +11,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from syncd.api import handler
+from syncd.api import handler, openapi
 from syncd.api.server import Limits, Server, all_routes
 from syncd.errors import StorageBusy, StorageFull
 from tests.api.fakes import House
 from tests.api.raw import ask, parsed, say
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
-SHOWN = {"fid": "91473751-8e49-5240-b03c-96547fcd86dc", "name": "A"}
+FID = "91473751-8e49-5240-b03c-96547fcd86dc"
+SHOWN = {**dict.fromkeys(openapi.PARTS, "x"), "fid": FID, "name": "A"}
 STREAMS = ("/events", "/content", "/metrics")
 WHERES = [where.format(**SHOWN) for where, _ in all_routes()]
 

@@ -32,8 +32,8 @@ time.sleep(600)
 class Scripted:
     """Reads ``control`` each time: ``{"files": {"db/a": "text"}, "hang": "back_up"}``.
 
-    ``hang``, ``fail``, ``bug``, ``full`` name the call that does so; ``deaf`` hangs in a
-    way that hears nothing; ``fork`` leaves a process behind, whose number goes there.
+    ``hang``, ``fail`` and ``bug`` name the call that does so; ``deaf`` hangs in a way
+    that hears nothing; ``fork`` leaves a process behind, whose number goes there.
     """
 
     def __init__(self, control: Path) -> None:

@@ -1,15 +1,18 @@
 """Jobs on bad days: killed, hanging, deaf, forking, late, on a full disk."""
 
 import os
-import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
+import httpx
 import psutil
 import pytest
 
 from tests.acceptance.asking import wait_for
 from tests.acceptance.copying import Copying
+from tests.faults.disks import small_disk
 
 
 @pytest.fixture
@@ -36,17 +39,13 @@ def worker(daemon: Copying) -> psutil.Process:
 
 def hang(daemon: Copying, how: str, call: str) -> str:
     """Have a job hang and return its id; what is needed for it is done before."""
-    vault = None
-    if call != "back_up":
-        vault = daemon.ended(daemon.back_up()["id"])["vault"]
-    daemon.script(**{how: call})
     if call == "back_up":
-        job = daemon.back_up()["id"]
-    elif call == "restore":
-        job = daemon.restore(vault)["id"]
+        daemon.script(**{how: call})
+        job: str = daemon.back_up()["id"]
     else:
-        daemon.ask("POST", "/backups", json={})
-        job = "evict"
+        vault = daemon.ended(daemon.back_up()["id"])["vault"]
+        daemon.script(**{how: call})
+        job = daemon.restore(vault)["id"]
     daemon.until_it_hangs(job)
     return job
 
@@ -126,11 +125,9 @@ def test_a_stop_ends_what_runs_and_the_start_says_so(daemon: Copying):
 def test_evicting_survives_the_death_of_everything(daemon: Copying):
     vaults = [daemon.ended(daemon.back_up()["id"])["vault"] for _ in range(2)]
     daemon.script(hang="evicted")
-    with pytest.raises(Exception, match="disconnected|reset|refused|timed out"):
-        import threading
-
-        killer = threading.Timer(0, lambda: (worker(daemon), daemon.kill()))
-        killer.start()
+    killer = Thread(target=lambda: (worker(daemon), daemon.kill()))
+    killer.start()
+    with pytest.raises(httpx.TransportError):
         daemon.ask("DELETE", f"/backups/{vaults[0]}")
     killer.join(60)
     daemon.script(hang=None)
@@ -227,5 +224,57 @@ def test_what_is_wanted_wrongly_makes_no_vault(daemon: Copying):
     assert (ended["state"], ended["reason"]) == ("failed", "wrong")
     assert daemon.vaults() == []
     assert daemon.ask("GET", "/backups")["aside"] == []
-    assert signal.SIGKILL
-    assert Path
+
+
+def test_on_a_full_disk_of_the_state_nothing_asked_for_is_lost():
+    with (
+        Copying(store={"path": tempfile.mkdtemp(prefix="v-")}) as daemon,
+        small_disk(daemon.state, 24 << 20) as disk,
+    ):
+        daemon.tolerated += [
+            "job not recorded",
+            "job not started",
+            "nothing is changed",
+        ]
+        daemon.start()
+        running = hang(daemon, "hang", "back_up")
+        disk.fill()
+        refused = wait_for(lambda: refusal(daemon))
+        assert refused.status_code in {503, 507}
+        daemon.script(hang=None)
+        worker(daemon).kill()
+        wait_for(lambda: "job not recorded" in daemon.log_end())
+        assert daemon.job(running)["state"] == "running"
+        disk.free()
+
+        ended = daemon.ended(running)
+        assert (ended["state"], ended["reason"]) == ("failed", "died")
+        works_again(daemon)
+        daemon.stop()
+
+
+def refusal(daemon: Copying) -> httpx.Response | None:
+    """Ask for a backup until it is refused."""
+    answer = daemon.http("POST", "/backups", {})
+    return None if answer.is_success else answer
+
+
+def test_a_full_disk_of_the_vaults_fails_the_backup_and_no_more(tmp_path: Path):
+    disk_of_vaults = tmp_path / "vaults"
+    with (
+        small_disk(disk_of_vaults, 4 << 20) as disk,
+        Copying(store={"path": str(disk_of_vaults / "store")}) as daemon,
+    ):
+        daemon.start()
+        good = daemon.ended(daemon.back_up()["id"])
+        daemon.script(files={"db/a": "x" * (6 << 20)})
+        ended = daemon.ended(daemon.back_up()["id"])
+
+        assert (ended["state"], ended["reason"]) == ("failed", "full")
+        assert "room" in ended["error"] or "space" in ended["error"]
+        valid = [one for one in daemon.vaults() if not one["summary"]["failed"]]
+        assert [one["summary"]["name"] for one in valid] == [good["vault"]]
+        disk.free()
+        daemon.script(files={"db/a": "small"})
+        works_again(daemon)
+        daemon.stop()
