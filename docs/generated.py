@@ -14,8 +14,16 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from syncd.cli.main import syncd
+from syncd.config import backup
 from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.drivers import registry
+
+
+def _prefix(place: tuple[str | int, ...]) -> str:
+    """Return what stands before a setting of backups: ``backup.hooks.before[].``."""
+    words = "".join("[]" if part == "*" else f".{part}" for part in place)
+    return f"backup{words}."
+
 
 PARTS: list[tuple[str, type[BaseModel]]] = [
     ("", Config),
@@ -23,6 +31,7 @@ PARTS: list[tuple[str, type[BaseModel]]] = [
     ("entries.NAME.guard.", Guard),
     ("log.", Log),
     ("limits.", Limits),
+    *((_prefix(place), model) for place, model in backup.MODELS.items()),
 ]
 
 

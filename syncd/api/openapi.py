@@ -21,6 +21,19 @@ PROBLEM = {
     "required": ["status", "reason"],
     "additionalProperties": False,
 }
+VALUE = {
+    "description": "Whatever JSON can say, with numbers that everybody can read.",
+    "anyOf": [
+        {"type": ["string", "boolean", "null"]},
+        {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1},
+        {"type": "number", "minimum": -1e15, "maximum": 1e15},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Value"}},
+        {
+            "type": "object",
+            "additionalProperties": {"$ref": "#/components/schemas/Value"},
+        },
+    ],
+}
 PARTS: dict[str, dict[str, Any]] = {
     "fid": {
         "description": "Id of a file: the UUIDv5 of its path.",
@@ -91,6 +104,7 @@ def described(routes: Routes, rooms: Rooms) -> dict[str, Any]:
                 **nested,
                 "EntryName": {"type": "string", "enum": names},
                 "Problem": PROBLEM,
+                "Value": VALUE,
                 "Rules": rules,
             },
             "securitySchemes": PROOFS,

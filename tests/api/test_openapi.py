@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -12,13 +13,17 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
+from msgspec import structs
 from openapi_spec_validator import validate
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation.modes import GenerationMode
 
 from syncd.api import openapi
+from syncd.api.rooms import Rooms
 from syncd.api.server import Limits, Server, all_routes
+from syncd.store.database import Store
 from tests.api.fakes import House
+from tests.backup.bench import Bench
 
 ROUTES = all_routes()
 
@@ -87,8 +92,17 @@ def test_a_problem_is_what_is_answered():
     jsonschema.validate({"status": "error", "reason": "why"}, openapi.PROBLEM)
 
 
+HERE = [("127.0.0.1", 0)]
+
+
+def with_backups(house: House, bench: Bench) -> Rooms:
+    """Return the rooms with a real job engine, whose workers do nothing."""
+    engine = bench.service
+    return structs.replace(house.rooms, backups=engine, incremental=engine)
+
+
 @pytest.fixture
-def url() -> Iterator[str]:
+def url(tmp_path: Path) -> Iterator[str]:
     """A server in a thread of its own, so that a client may block."""
     house = House()
     for name in ("toto", "empty"):
@@ -98,7 +112,11 @@ def url() -> Iterator[str]:
 
     async def serve() -> None:
         limits = Limits(rate=1e6, burst=1e6, grace=1)
-        async with Server(house.rooms, [("127.0.0.1", 0)], limits=limits) as server:
+        async with (
+            Store(tmp_path / "index.db") as store,
+            Bench(store, tmp_path) as bench,
+            Server(with_backups(house, bench), HERE, limits=limits) as server,
+        ):
             told.extend([asyncio.get_running_loop(), server.addresses[0][1]])
             started.set()
             await stop.wait()

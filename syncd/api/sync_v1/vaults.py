@@ -1,10 +1,10 @@
 """Backups: asked for, listed, checked, restored, given up."""
 
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from syncd.api.handler import Route
 from syncd.api.operation import on
@@ -19,15 +19,23 @@ from syncd.errors import BadRequest
 LONGEST = 30 * 86_400
 """Seconds that a job may be given, at most."""
 
+_VALUES = {
+    "type": "object",
+    "additionalProperties": {"$ref": "#/components/schemas/Value"},
+}
 _DATABASES = {
     "type": "array",
-    "items": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+    "items": {"anyOf": [{"type": "string"}, _VALUES]},
     "description": "Names, or objects of a name and what of it; without it, all.",
 }
+_PART = r"(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+"
+FOLDER = rf"^({_PART}(/{_PART})*)?$"
+PREFIX = r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,99})?$"
+
 _COMMON: dict[str, Any] = {
     "databases": _DATABASES,
-    "variables": {"type": "object", "description": "What the source wants besides."},
-    "folder": {"type": "string", "maxLength": 500},
+    "variables": {**_VALUES, "description": "What the source wants besides."},
+    "folder": {"type": "string", "maxLength": 500, "pattern": FOLDER},
     "source": {"type": "string", "description": "Without it, the first."},
     "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
     "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST},
@@ -37,7 +45,7 @@ BACKUP = {
     "type": "object",
     "properties": {
         **_COMMON,
-        "prefix": {"type": "string", "pattern": r"^([A-Za-z0-9][\w.-]{0,99})?$"},
+        "prefix": {"type": "string", "pattern": PREFIX},
         "pin": {
             "type": "object",
             "properties": {
@@ -79,31 +87,31 @@ Stores = Literal["full", "incremental"]
 class PinWish(Struct, frozen=True, forbid_unknown_fields=True):
     """A pin that is asked for."""
 
-    reason: str
-    until: float | None = None
+    reason: Annotated[str, Meta(min_length=1)]
+    until: Annotated[float, Meta(ge=0)] | None = None
 
 
 class _Wish(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     databases: list[Any] | None = None
     variables: dict[str, Any] = {}
-    folder: str = ""
+    folder: Annotated[str, Meta(max_length=500, pattern=FOLDER)] = ""
     source: str = "default"
-    priority: int = 0
-    timeout: float | None = None
+    priority: Annotated[float, Meta(ge=-100, le=100, multiple_of=1)] = 0
+    timeout: Annotated[float, Meta(gt=0, le=LONGEST)] | None = None
     store: Stores = "full"
 
 
 class BackupWish(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the body of a backup may say."""
 
-    prefix: str = ""
+    prefix: Annotated[str, Meta(pattern=PREFIX)] = ""
     pin: PinWish | None = None
 
 
 class RestoreWish(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the body of a restore may say."""
 
-    vault: str
+    vault: Annotated[str, Meta(min_length=1)]
     names: dict[str, str] = {}
     paths: list[str] = []
     delete: bool = False
@@ -162,7 +170,7 @@ class Vaults(Copying):
         With an ``Idempotency-Key`` asking twice is asking once.
         """
         wish: BackupWish = _read(self.document, BackupWish)
-        given = {name: getattr(wish, name) for name in _fields(wish, "store", "pin")}
+        given = _given(wish)
         pin = None
         if wish.pin is not None:
             now = self.desk.rooms.now()
@@ -246,9 +254,8 @@ class Restores(Copying):
         With an ``Idempotency-Key`` asking twice is asking once.
         """
         wish: RestoreWish = _read(self.document, RestoreWish)
-        given = {name: getattr(wish, name) for name in _fields(wish, "store")}
         job = await self.engine(wish.store).restore(
-            RestoreRequest(**given), who=self.who.name, key=self.key
+            RestoreRequest(**_given(wish)), who=self.who.name, key=self.key
         )
         return self.accepted(job)
 
@@ -272,8 +279,10 @@ class Evictions(Copying):
         return Evicted(wish.dry_run, decisions)
 
 
-def _fields(wish: Struct, *but: str) -> list[str]:
-    return [name for name in wish.__struct_fields__ if name not in but]
+def _given(wish: _Wish) -> dict[str, Any]:
+    names = [one for one in wish.__struct_fields__ if one not in ("store", "pin")]
+    given = {name: getattr(wish, name) for name in names}
+    return {**given, "priority": int(wish.priority)}
 
 
 def _read(document: Any, kind: type[Any]) -> Any:
@@ -282,15 +291,9 @@ def _read(document: Any, kind: type[Any]) -> Any:
         if value is None:
             raise BadRequest(f"the body: {name} is null; leave it out")
     try:
-        wish = msgspec.convert(given, kind)
+        return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise BadRequest(f"the body: {error}") from None
-    timeout = getattr(wish, "timeout", None)
-    if timeout is not None and not 0 < timeout <= LONGEST:
-        raise BadRequest(f"timeout must be above 0 and at most {LONGEST} seconds")
-    if not -100 <= getattr(wish, "priority", 0) <= 100:
-        raise BadRequest("priority must be from -100 to 100")
-    return wish
 
 
 ROUTES: list[Route] = [

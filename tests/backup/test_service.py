@@ -1,0 +1,216 @@
+"""What is asked of the engine: names, keys, refusals, policies, checks."""
+
+import asyncio
+import pytest
+from msgspec.structs import replace
+
+from syncd.core.backup import BackupRequest, RestoreRequest
+from syncd.core.job import Kind, State
+from syncd.core.vault import Pin
+from syncd.errors import BadRequest, Conflict, NotFound, StorageError
+from syncd.store import vaults
+from tests.backup.bench import NOW, Bench, a_view
+
+WANTED = BackupRequest(source="s")
+
+
+async def have(bench: Bench, *views) -> None:
+    bench.workers.vaults |= {view.summary.name: view for view in views}
+    await bench.runner.store.run(vaults.put, "full", views)
+
+
+async def test_names_are_given_at_once_and_never_twice(bench):
+    asks = (bench.service.back_up(WANTED, who="me") for _ in "abc")
+    asked = await asyncio.gather(*asks)
+    names = [job.vault for job in asked]
+
+    assert sorted(names) == ["20231114T221320", "20231114T221321", "20231114T221322"]
+    await asyncio.gather(*map(bench.ended, asked))
+    await bench.service.evict(names[0], who="me")
+    again = await bench.service.back_up(WANTED, who="me")
+    assert again.vault not in names
+    assert (await bench.service.job(names[0])).id == asked[0].id
+
+
+async def test_the_same_key_is_the_same_job_even_at_the_same_moment(bench):
+    one, two = await asyncio.gather(
+        *(bench.service.back_up(WANTED, who="me", key="k") for _ in "ab")
+    )
+    assert one.id == two.id
+    await bench.ended(one)
+    assert (await bench.service.back_up(WANTED, who="me", key="k")).id == one.id
+    assert len(bench.workers.works) == 1
+    with pytest.raises(Conflict, match="used for something else"):
+        await bench.service.back_up(WANTED, who="them", key="k")
+    with pytest.raises(BadRequest, match="key"):
+        await bench.service.back_up(WANTED, who="me", key="")
+
+
+async def test_what_cannot_be_asked_for_is_refused(bench):
+    with pytest.raises(NotFound, match="source x not found; configured: s, t"):
+        await bench.service.back_up(BackupRequest(source="x"), who="me")
+    for folder in ("/etc", "../x", "a/../../b", "x" * 501):
+        with pytest.raises(BadRequest, match="below the store's"):
+            await bench.service.back_up(BackupRequest(folder=folder), who="me")
+    with pytest.raises(NotFound, match="vault nope not found"):
+        await bench.service.restore(RestoreRequest(vault="nope"), who="me")
+    assert (await bench.service.jobs())[0] == 0
+
+
+async def test_a_vault_that_is_no_good_is_restored_by_force_only(bench):
+    await have(
+        bench,
+        a_view("failed", failed="no room"),
+        a_view("canceled", canceled=True),
+        a_view("damaged", damaged=["packs/1: rotten"]),
+    )
+    whys = {"failed": "no room", "canceled": "canceled", "damaged": "rotten"}
+    for name, why in whys.items():
+        with pytest.raises(Conflict, match=why):
+            await bench.service.restore(RestoreRequest(vault=name), who="me")
+    job = await bench.service.restore(
+        RestoreRequest(vault="failed", force=True), who="me"
+    )
+    assert (await bench.ended(job)).state is State.SUCCESSFUL
+
+
+async def test_a_refusal_can_be_a_job(bench):
+    await have(bench, a_view("v"))
+    job = await bench.service.restore(
+        RestoreRequest(vault="v"), who="me", refused="not all at once"
+    )
+    kept = await bench.service.job(job.id)
+
+    assert (kept.state, kept.error) == (State.FAILED, "not all at once")
+    assert bench.workers.works == []
+
+
+async def test_deleting_returns_when_it_is_gone(bench):
+    await have(bench, a_view("v", pin=Pin("law", "me", 1.0)))
+    await bench.service.evict("v", who="me")
+
+    assert await bench.service.vaults() == []
+    assert bench.workers.works[-1].asked["force"]
+    with pytest.raises(NotFound):
+        await bench.service.evict("v", who="me")
+
+
+async def test_what_is_in_use_is_not_deleted(bench):
+    await have(bench, a_view("v"))
+    bench.workers.go.clear()
+    job = await bench.service.restore(RestoreRequest(vault="v"), who="me")
+    with pytest.raises(Conflict, match=f"in use by the restore {job.id}"):
+        await bench.service.evict("v", who="me")
+    decisions = await bench.service.evict_by_policy(who="me", dry_run=True)
+    assert decisions[0].keep
+    bench.workers.go.set()
+    await bench.ended(job)
+
+
+async def test_a_deletion_that_fails_is_told(bench):
+    async def fail(work, told):
+        return bench_done("it is a mountain")
+
+    await have(bench, a_view("v"))
+    bench.workers.doings["evict"] = fail
+    with pytest.raises(StorageError, match="mountain"):
+        await bench.service.evict("v", who="me")
+    assert len(await bench.service.vaults()) == 1
+
+
+def bench_done(error):
+    from syncd.core.errand import Done
+
+    return Done(error=error, reason="storage")
+
+
+async def test_policies_are_kept_and_bad_ones_change_nothing(bench, store, tmp_path):
+    assert bench.service.policies() == {}
+    with pytest.raises(BadRequest):
+        await bench.service.use_policy("full", "nonsense", who="me")
+    with pytest.raises(BadRequest, match="only full, partial"):
+        await bench.service.use_policy("other", "1/delete", who="me")
+    assert bench.service.policies() == {}
+    await bench.service.use_policy("full", "1/delete", who="me")
+
+    other = Bench(store, tmp_path, policies={"full": "9/delete", "partial": "8/delete"})
+    await other.service.opened()
+
+    assert other.service.policies() == {"full": "1/delete", "partial": "8/delete"}
+
+
+async def test_what_the_policy_gives_up_goes_after_a_good_backup(bench):
+    await bench.service.use_policy("full", "1/delete", who="me")
+    await have(
+        bench,
+        a_view("old", NOW - 9),
+        a_view("pinned", NOW - 8, pin=Pin("law", "me", 1.0)),
+        a_view("other source", NOW - 7, source="t"),
+        a_view("elsewhere", NOW - 6, folder="x"),
+    )
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+    await bench.until(lambda: "old" not in bench.workers.vaults)
+    left = {view.summary.name for view in await bench.service.vaults()}
+    assert left == {"pinned", "other source", "elsewhere", job.vault}
+    [eviction] = (await bench.service.jobs(kind=Kind.EVICT))[1]
+    assert eviction.who == "syncd"
+    assert "1/delete" in eviction.asked["why"]["old"] or eviction.asked["why"]["old"]
+
+
+async def test_a_pin_counts_until_it_expires(bench):
+    await have(bench, a_view("v", pin=Pin("law", "me", 1.0, NOW + 5)))
+
+    assert (await bench.service.vault("v")).pin is not None
+    bench.now += 6
+    assert (await bench.service.vault("v")).pin is None
+    await bench.service.pin("v", Pin("again", "me", NOW), who="me")
+    assert (await bench.service.vault("v")).pin == Pin("again", "me", NOW)
+    with pytest.raises(NotFound):
+        await bench.service.pin("nope", None, who="me")
+
+
+async def test_what_a_check_finds_is_kept_with_the_vault(bench):
+    before = a_view("v", flags={"sharded": True}, pin=Pin("law", "me", 1.0))
+    await have(bench, before)
+    for kind in (Kind.VERIFY, Kind.DRILL):
+        job = await bench.service.check("v", kind=kind, who="me")
+        assert (await bench.ended(job)).state is State.SUCCESSFUL
+
+    assert await bench.service.vault("v") == replace(before, verified=NOW, proven=NOW)
+
+
+async def test_an_archive_becomes_a_vault_of_that_name(bench, tmp_path):
+    def archive():
+        sent = tmp_path / "sent"
+        sent.write_bytes(b"zip")
+        return sent
+
+    with pytest.raises(BadRequest, match="no name of a vault"):
+        await bench.service.upload("../../x", archive(), partial=False, who="me")
+    asked = {"partial": True, "who": "me"}
+    job = await bench.service.upload("20200101T000000", archive(), **asked)
+    assert (await bench.ended(job)).vault == "20200101T000000"
+    assert not (tmp_path / "sent").exists()
+    with pytest.raises(Conflict, match="choose another"):
+        await bench.service.upload("20200101T000000", archive(), **asked)
+
+
+async def test_the_end_of_a_log_can_be_asked_for(bench):
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    bench.runner.logs.path(job.id).write_bytes(b"0123456789")
+
+    assert await bench.service.log(job.id) == (b"0123456789", 10)
+    assert await bench.service.log(job.id, start=4) == (b"456789", 10)
+    assert await bench.service.log(job.vault or "", start=-3) == (b"789", 10)
+    assert await bench.service.log(job.id, start=-30) == (b"0123456789", 10)
+    assert [one async for one in bench.service.follow(job.id, start=8)] == [b"89"]
+
+
+async def test_a_marker_is_kept(store):
+    from syncd.backup.marking import Notes
+
+    notes = Notes(store)
+    assert await notes.get() is None
+    await notes.put("20200101T000000", who="me")
+    assert await Notes(store).get() == "20200101T000000"
