@@ -68,6 +68,8 @@ class Runner:
         self._closed: set[str] = set()
         self._wake = asyncio.Event()
         self._changed: dict[str, asyncio.Event] = {}
+        self._turns = {name: asyncio.Lock() for name in plans}
+        """Held by whoever looks into that store."""
         self._surveys: set[asyncio.Task[None]] = set()
         self._closing = False
         self.after: list[After] = []
@@ -99,6 +101,7 @@ class Runner:
             task.cancel()
         if rest := [*self._running.values(), *self._surveys]:
             await asyncio.wait(rest)
+        await self.notifier.close()
         for event in self._changed.values():
             event.set()
 
@@ -374,7 +377,11 @@ class Runner:
 
     async def survey(self, name: str) -> None:
         """Bring the catalogue in step with the store; raise Unavailable."""
-        plan = self.plans[name]
+        async with self._turns[name]:
+            await self._look_into(self.plans[name])
+
+    async def _look_into(self, plan: Plan) -> None:
+        name = plan.name
         views = await self.store.read(vaults.everything, name)
         known = [view.summary.name for view in views]
         done = await self.work(

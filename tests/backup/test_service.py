@@ -1,10 +1,13 @@
 """What is asked of the engine: names, keys, refusals, policies, checks."""
 
 import asyncio
+
 import pytest
 from msgspec.structs import replace
 
+from syncd.backup.marking import Notes
 from syncd.core.backup import BackupRequest, RestoreRequest
+from syncd.core.errand import Done
 from syncd.core.job import Kind, State
 from syncd.core.vault import Pin
 from syncd.errors import BadRequest, Conflict, NotFound, StorageError
@@ -109,19 +112,13 @@ async def test_what_is_in_use_is_not_deleted(bench):
 
 async def test_a_deletion_that_fails_is_told(bench):
     async def fail(work, told):
-        return bench_done("it is a mountain")
+        return Done(error="it is a mountain", reason="storage")
 
     await have(bench, a_view("v"))
     bench.workers.doings["evict"] = fail
     with pytest.raises(StorageError, match="mountain"):
         await bench.service.evict("v", who="me")
     assert len(await bench.service.vaults()) == 1
-
-
-def bench_done(error):
-    from syncd.core.errand import Done
-
-    return Done(error=error, reason="storage")
 
 
 async def test_policies_are_kept_and_bad_ones_change_nothing(bench, store, tmp_path):
@@ -150,12 +147,14 @@ async def test_what_the_policy_gives_up_goes_after_a_good_backup(bench):
     )
     job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
 
-    await bench.until(lambda: "old" not in bench.workers.vaults)
+    gone = Kind.EVICT, State.SUCCESSFUL
+    await bench.until(lambda: bench.runner.figures.ended[gone])
     left = {view.summary.name for view in await bench.service.vaults()}
     assert left == {"pinned", "other source", "elsewhere", job.vault}
     [eviction] = (await bench.service.jobs(kind=Kind.EVICT))[1]
     assert eviction.who == "syncd"
-    assert "1/delete" in eviction.asked["why"]["old"] or eviction.asked["why"]["old"]
+    assert eviction.asked["vaults"] == ["old"]
+    assert eviction.asked["why"]["old"]
 
 
 async def test_a_pin_counts_until_it_expires(bench):
@@ -208,8 +207,6 @@ async def test_the_end_of_a_log_can_be_asked_for(bench):
 
 
 async def test_a_marker_is_kept(store):
-    from syncd.backup.marking import Notes
-
     notes = Notes(store)
     assert await notes.get() is None
     await notes.put("20200101T000000", who="me")

@@ -19,6 +19,9 @@ from syncd.errors import BadRequest
 LONGEST = 30 * 86_400
 """Seconds that a job may be given, at most."""
 
+MOST = 1e15
+"""What a number with a fraction may be, at most."""
+
 _VALUES = {
     "type": "object",
     "additionalProperties": {"$ref": "#/components/schemas/Value"},
@@ -50,7 +53,7 @@ BACKUP = {
             "type": "object",
             "properties": {
                 "reason": {"type": "string", "minLength": 1},
-                "until": {"type": "number", "minimum": 0},
+                "until": {"type": "number", "minimum": 0, "maximum": MOST},
             },
             "required": ["reason"],
             "additionalProperties": False,
@@ -290,10 +293,23 @@ def _read(document: Any, kind: type[Any]) -> Any:
     for name, value in given.items() if isinstance(given, dict) else ():
         if value is None:
             raise BadRequest(f"the body: {name} is null; leave it out")
+    _check(given)
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise BadRequest(f"the body: {error}") from None
+
+
+def _check(value: Any) -> None:
+    """Raise BadRequest for a number that not everybody reads alike."""
+    if isinstance(value, float) and abs(value) > MOST:
+        raise BadRequest(f"the body has a number that is too large: {value:g}")
+    if isinstance(value, list):
+        for one in value:
+            _check(one)
+    elif isinstance(value, dict):
+        for one in value.values():
+            _check(one)
 
 
 ROUTES: list[Route] = [

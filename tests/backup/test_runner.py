@@ -1,0 +1,201 @@
+"""The runner: what starts, what is recorded, what a crash leaves, what is told."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from syncd.backup import runner as running
+from syncd.backup.plan import Notify, WebHook
+from syncd.core.backup import BackupRequest
+from syncd.core.errand import Deed, Done
+from syncd.core.job import Kind, Retries, State
+from syncd.errors import Conflict, NotFound, Unavailable
+from syncd.store import jobs
+from tests.backup.bench import Bench, a_view
+
+WANTED = BackupRequest(source="s")
+
+
+async def test_what_ran_was_interrupted_and_what_waited_runs(store, tmp_path):
+    before = Bench(store, tmp_path)
+    # What a worker says that is ended is not recorded, as if all was killed.
+    before.workers.doings[Deed.BACKUP] = lambda work, told: fails_at(before)
+    async with before:
+        before.workers.go.clear()
+        first = await before.service.back_up(WANTED, who="me")
+        second = await before.service.back_up(WANTED, who="me")
+        await before.until(lambda: before.workers.works)
+    async with Bench(store, tmp_path) as after:
+        one, two = await after.service.job(first.id), await after.ended(second)
+
+    assert (one.state, one.reason) == (State.FAILED, "interrupted")
+    assert one.error == "interrupted by a restart"
+    assert two.state is State.SUCCESSFUL
+
+
+async def fails_at(bench: Bench) -> Done:
+    await bench.workers.go.wait()
+    return Done(error="it was ended", reason="canceled")
+
+
+async def fails(work: Any, told: Any) -> Done:
+    return Done(error="it does not want to", reason="storage")
+
+
+async def test_half_a_vault_is_found_before_anything_else_is_done(store, tmp_path):
+    (tmp_path / "vaults").mkdir()
+    bench = Bench(store, tmp_path)
+    bench.workers.aside = ["20200101T000000"]
+    bench.workers.vaults = {"found": a_view("found")}
+    async with bench:
+        job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+        made = {view.summary.name for view in await bench.service.vaults()}
+        assert made == {"found", job.vault}
+        assert [work.deed for work in bench.workers.works] == ["survey", "backup"]
+        assert await bench.service.aside() == ["20200101T000000"]
+        await bench.service.evict("20200101T000000", who="me")
+        assert await bench.service.aside() == []
+
+
+async def test_a_vault_that_is_gone_from_the_store_is_not_listed(store, tmp_path):
+    (tmp_path / "vaults").mkdir()
+    bench = Bench(store, tmp_path)
+    bench.workers.vaults = {"a": a_view("a"), "b": a_view("b")}
+    async with bench:
+        await bench.runner.survey("full")
+    del bench.workers.vaults["a"]
+    again = Bench(store, tmp_path)
+    again.workers.vaults = bench.workers.vaults
+    async with again:
+        await again.runner.survey("full")
+        assert [v.summary.name for v in await again.service.vaults()] == ["b"]
+
+
+async def test_what_may_help_is_tried_again_and_only_so_often(store, tmp_path):
+    async def busy(work: Any, told: Any) -> Done:
+        return Done(error="away", reason="unreachable", retry=True)
+
+    plan = {"retries": {Kind.BACKUP: Retries(2, 60.0)}}
+    async with Bench(store, tmp_path, **plan) as bench:
+        bench.workers.doings[Deed.BACKUP] = busy
+        job = await bench.service.back_up(WANTED, who="me")
+        for attempt, pause in ((1, 60.0), (2, 120.0)):
+            await bench.until(lambda: len(bench.workers.works) == attempt)  # noqa: B023
+            await bench.until(
+                lambda: (
+                    bench.runner.known and bench.runner.known[0].not_before > bench.now
+                )
+            )
+            [waits] = bench.runner.known
+            assert (waits.state, waits.error) == (State.QUEUED, "away")
+            assert waits.not_before == bench.now + pause
+            bench.now += pause
+            bench.runner._wake.set()
+        ended = await bench.ended(job)
+
+    assert (ended.state, ended.attempts) == (State.FAILED, 3)
+
+
+async def test_a_job_that_runs_is_told_to_end_and_one_that_waits_has_ended(bench):
+    bench.workers.go.clear()
+    runs = await bench.service.back_up(WANTED, who="me")
+    waits = await bench.service.back_up(WANTED, who="me")
+    await bench.until(lambda: bench.workers.works)
+
+    assert (await bench.service.cancel(waits.id, who="me")).state is State.CANCELED
+    told = await bench.service.cancel(runs.vault, who="me")
+
+    assert told.state is State.CANCELING
+    assert bench.workers.canceled == [(runs.id, "canceled by me")]
+    # It was done before it heard of it: what it made stays.
+    assert (await bench.ended(runs)).state is State.SUCCESSFUL
+    with pytest.raises(Conflict, match="has ended already"):
+        await bench.service.cancel(runs.id, who="me")
+    with pytest.raises(NotFound):
+        await bench.service.cancel("nope", who="me")
+    assert len(bench.workers.works) == 1
+
+
+async def test_what_cannot_be_recorded_is_tried_until_it_is(bench, monkeypatch):
+    monkeypatch.setattr(running, "RECORD_AGAIN", 0.01)
+    run, full = bench.runner.store.run, [True]
+
+    async def refusing(work: Any, *args: Any, **more: Any) -> Any:
+        if full[0] and work.__name__ == "end":
+            full.append(True)
+            raise Unavailable("the disk is full")
+        return await run(work, *args, **more)
+
+    monkeypatch.setattr(bench.runner.store, "run", refusing)
+    job = await bench.service.back_up(WANTED, who="me")
+    await bench.until(lambda: len(full) > 3)
+    assert (await bench.service.job(job.id)).state is State.RUNNING
+    full[0] = False
+
+    assert (await bench.ended(job)).state is State.SUCCESSFUL
+    assert len(bench.workers.works) == 1
+
+
+async def test_a_bug_of_ours_ends_the_job_and_nothing_else(bench):
+    async def broken(work: Any, told: Any) -> Done:
+        raise ZeroDivisionError
+
+    bench.workers.doings[Deed.BACKUP] = broken
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    assert (job.state, job.reason) == (State.FAILED, "bug")
+    del bench.workers.doings[Deed.BACKUP]
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    assert job.state is State.SUCCESSFUL
+
+
+async def test_whoever_listens_hears_of_each_state(bench):
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+    said = [data["state"] for event, data in bench.told if event == "job"]
+    assert said == ["queued", "running", "successful"]
+    assert {data["id"] for _, data in bench.told} == {job.id}
+    assert "job_progress" in {event for event, _ in bench.told}
+
+
+async def test_a_log_is_followed_until_the_job_has_ended(bench):
+    bench.workers.go.clear()
+    job = await bench.service.back_up(WANTED, who="me")
+    await bench.until(lambda: bench.workers.works)
+    log = bench.runner.logs.path(job.id)
+    log.write_bytes(b"one ")
+    heard: list[bytes] = []
+
+    async def follow() -> None:
+        async for piece in bench.service.follow(job.id):
+            heard.append(piece)
+
+    following = asyncio.create_task(follow())
+    await bench.until(lambda: heard)
+    with log.open("ab") as more:
+        more.write(b"two")
+    bench.workers.go.set()
+    async with asyncio.timeout(30):
+        await following
+
+    assert b"".join(heard) == b"one two"
+
+
+async def test_the_end_of_a_job_waits_for_nobody_who_is_told(store, tmp_path):
+    nobody = [WebHook("http://127.0.0.1:1/")]
+    async with Bench(store, tmp_path, notify=Notify(web=nobody)) as bench:
+        bench.workers.doings[Deed.BACKUP] = fails
+        job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+        assert job.state is State.FAILED
+        await bench.runner.notifier.close()
+
+
+async def test_jobs_and_logs_are_forgotten_when_there_are_too_many(bench, monkeypatch):
+    monkeypatch.setattr("syncd.backup.records.KEPT", 1)
+    first = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    bench.runner.logs.path(first.id).write_bytes(b"said")
+    await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    await bench.until(lambda: not bench.runner.logs.path(first.id).exists())
+
+    with pytest.raises(NotFound):
+        await bench.runner.store.read(jobs.get, first.id)
