@@ -115,7 +115,7 @@ class Packing:
         else:
             source = _opened(content)
             with telling(item.path):
-                first = _read(source)
+                first = _read(source, item.size)
             if len(first) > LARGE:
                 return self._add_large(item, first, source, turn)
             digest = hashlib.sha256(first).digest()
@@ -320,11 +320,9 @@ def _opened(content: BinaryIO | int) -> BinaryIO:
     return content
 
 
-def _read(source: BinaryIO) -> bytes:
+def _read(source: BinaryIO, expected: int) -> bytes:
     """Return the content; if it is large, somewhat more than its first part."""
-    content = source.read(LARGE + 1) or b""
-    if len(content) > LARGE:
-        return content
+    content = source.read(min(expected, LARGE) + 1) or b""
     parts = [content]
     size = len(content)
     while size <= LARGE and (more := source.read(LARGE + 1 - size)):
