@@ -67,8 +67,11 @@ class Coder:
             content = self._keys(name).decrypt(content, name)
             name = name.removesuffix(AGE)
         if name.endswith(ZSTD):
+            unpacker = zstandard.ZstdDecompressor().decompressobj()
             with _telling(name):
-                content = zstandard.ZstdDecompressor().decompress(content)
+                content = unpacker.decompress(content)
+            if not unpacker.eof:
+                raise StorageError(f"{name} cannot be unpacked: it is cut short")
         return content
 
     def encode_stream(self, source: Readable, sink: Writable) -> None:
