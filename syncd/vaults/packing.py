@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -80,6 +80,10 @@ class Packing:
     def close(self) -> None:
         """End the threads; what waits is not written any more."""
         self._pool.shutdown(cancel_futures=True)
+
+    def wait(self) -> None:
+        """Return when nothing is being written, however it went."""
+        wait(self._writing)
 
     def unchanged(self, items: Sequence[Item]) -> list[Item]:
         """Take whole packs from earlier vaults; return the items that must be added."""
@@ -253,10 +257,8 @@ class Packing:
         return item
 
     def _collect(self) -> None:
+        self.wait()
         for future in self._writing:
-            error = future.exception()
-            if error is not None:
-                raise error
             self._written.append(future.result())
         self._writing.clear()
 

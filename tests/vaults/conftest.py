@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from syncd.vaults.keys import Keys, new_identity
+from syncd.vaults.keys import Keys
 from syncd.vaults.local import LocalStore
 
-IDENTITY = new_identity()[0]
+# Of no use but here.
+IDENTITY = "AGE-SECRET-KEY-1MDCX9XMH4PW6FC0Z9A6FMET35SLWN5M3EKHTT95M5GS6AJRV6A7QS8LU34"
 KINDS = {
     "plain": (False, False),
     "compressed": (True, False),
