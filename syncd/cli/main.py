@@ -27,7 +27,7 @@ Try first:
 
 \b
 Exit codes: 0 done, 64 wrong use or refused request, 65 the index is damaged
-  (start again: the next start mends it), 66 no such thing,
+  (start again: the next start mends it) or a vault is, 66 no such thing,
   69 no daemon or not now, 70 a bug, 74 storage trouble, 75 not in this state,
   77 not allowed, 78 wrong configuration, 130 interrupted.
 """
@@ -62,6 +62,7 @@ class Commands(click.Group):
         "cancel",
         "user",
         "token",
+        "vault",
         "completion",
     )
 

@@ -23,6 +23,12 @@ AGE = ".age"
 _LEVEL = 3
 
 
+def spellings(name: str) -> tuple[bytes, ...]:
+    """Return what one of our own files may be called, however it is encoded."""
+    ends = ("", ZSTD, AGE, ZSTD + AGE)
+    return tuple(f"{name}{end}".encode() for end in ends)
+
+
 class Readable(Protocol):
     """What can be read piece by piece."""
 
@@ -67,8 +73,11 @@ class Coder:
             content = self._keys(name).decrypt(content, name)
             name = name.removesuffix(AGE)
         if name.endswith(ZSTD):
+            unpacker = zstandard.ZstdDecompressor().decompressobj()
             with _telling(name):
-                content = zstandard.ZstdDecompressor().decompress(content)
+                content = unpacker.decompress(content)
+            if not unpacker.eof:
+                raise StorageError(f"{name} cannot be unpacked: it is cut short")
         return content
 
     def encode_stream(self, source: Readable, sink: Writable) -> None:

@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -81,6 +81,10 @@ class Packing:
         """End the threads; what waits is not written any more."""
         self._pool.shutdown(cancel_futures=True)
 
+    def wait(self) -> None:
+        """Return when nothing is being written, however it went."""
+        wait(self._writing)
+
     def unchanged(self, items: Sequence[Item]) -> list[Item]:
         """Take whole packs from earlier vaults; return the items that must be added."""
         for item in items:
@@ -115,9 +119,9 @@ class Packing:
         else:
             source = _opened(content)
             with telling(item.path):
-                first = _read(source)
+                first = _read(source, item.size)
             if len(first) > LARGE:
-                return self._add_large(item, first, source, turn)
+                return self._add_large(item, first, source, turn, settled)
             digest = hashlib.sha256(first).digest()
             item = replace(item, sha256=digest, size=len(first))
             if settled:
@@ -228,15 +232,21 @@ class Packing:
         with suppress(FileExistsError):  # The very same things were added twice.
             write_new(self._folder / name, stored)
 
-    def _add_large(self, item: Item, first: bytes, rest: BinaryIO, turn: int) -> Item:
+    def _add_large(
+        self, item: Item, first: bytes, rest: BinaryIO, turn: int, settled: bool
+    ) -> Item:
         with self._lock:
             self._plan.pop(item.path, None)
         temp = self._folder / f".syncd-{turn}"
         with telling(item.path):
             item, stored, line = write_large(temp, item, first, rest, self._coder)
-            earlier = self._earlier.read([item])
+            known = item
+            if settled:
+                known = replace(item, mtime_ns=self._earlier.time(item))
+            earlier = self._earlier.read([known])
             if earlier is not None and reuse(earlier, self._folder):
                 temp.unlink()
+                item = known
                 lines, size = earlier.lines, 0
             else:
                 assert line.pack is not None
@@ -247,10 +257,8 @@ class Packing:
         return item
 
     def _collect(self) -> None:
+        self.wait()
         for future in self._writing:
-            error = future.exception()
-            if error is not None:
-                raise error
             self._written.append(future.result())
         self._writing.clear()
 
@@ -320,11 +328,9 @@ def _opened(content: BinaryIO | int) -> BinaryIO:
     return content
 
 
-def _read(source: BinaryIO) -> bytes:
+def _read(source: BinaryIO, expected: int) -> bytes:
     """Return the content; if it is large, somewhat more than its first part."""
-    content = source.read(LARGE + 1) or b""
-    if len(content) > LARGE:
-        return content
+    content = source.read(min(expected, LARGE) + 1) or b""
     parts = [content]
     size = len(content)
     while size <= LARGE and (more := source.read(LARGE + 1 - size)):

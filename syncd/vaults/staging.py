@@ -77,13 +77,14 @@ class LocalStaging:
         """Make it durable and give it its name; see contract.Staging."""
         if self.sealed:
             raise StorageError(f"vault {self._place.name} is sealed already")
-        with telling(self._place):
-            try:
+        try:
+            with telling(self._place):
                 summary = self._seal(summary, *self._gathered())
-            except StorageError:
-                if summary.failed is None:
-                    raise
-                # No room, most likely: then why it failed is kept, and the log.
+        except StorageError:
+            if summary.failed is None:
+                raise
+            # No room, most likely: then why it failed is kept, and the log.
+            with telling(self._place):
                 self._empty()
                 summary = self._seal(summary, [], 0)
         self.sealed = True
@@ -164,6 +165,7 @@ class LocalStaging:
 
     def _empty(self) -> None:
         """Delete everything but the log."""
+        self._packing.wait()
         for path in self._place.iterdir():
             if path.name == LOG:
                 continue

@@ -21,6 +21,7 @@ from tests.benchmarks import (
     restarting,
     ruling,
     storms,
+    vaulting,
 )
 from tests.benchmarks.contestant import program
 from tests.benchmarks.ours import Placed
@@ -37,6 +38,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
     "idle": idling.measure,
     "listing": listing.measure,
     "rules": ruling.measure,
+    "vaults": vaulting.measure,
     "storms": storms.measure,
 }
 """In the order in which they are run; what deletes comes last."""
