@@ -28,14 +28,16 @@ class Staging(Protocol):
         """Take one item, and return it with its digest; thread-safe.
 
         ``content`` is an open file or descriptor, read from where it is to its end.
-        Raise StorageFull or StorageError; then the staging is of no more use.
+        Of what is added twice the later counts. Raise StorageFull or StorageError;
+        then the staging is of no more use.
         """
         ...
 
-    def unchanged(self, item: Item) -> bool:
-        """Take an item as the last vault of the source has it, if it is the same.
+    def unchanged(self, items: Sequence[Item]) -> list[Item]:
+        """Take what is as the last vault of the source has it; return what is not.
 
-        The same is: kind, size, time and mode. Nothing is read. False: add it.
+        The same is: kind, size, time and mode. Nothing is read. What is returned, in
+        an order that suits us, is to be added. Best asked once, of all there is.
         """
         ...
 

@@ -68,13 +68,15 @@ class FolderStaging:
                 self.reads.append(item.path)
         return taken
 
-    def unchanged(self, item: Item) -> bool:
-        known = self._last.held.get(item.path) if self._last else None
-        if known is None or replace(known[0], sha256=None) != item:
-            return False
-        with self._lock:
-            self.held[item.path] = known
-        return True
+    def unchanged(self, items: Sequence[Item]) -> list[Item]:
+        left = []
+        for item in sorted(items, key=lambda item: item.path):
+            known = self._last.held.get(item.path) if self._last else None
+            if known is None or replace(known[0], sha256=None) != item:
+                left.append(item)
+            else:
+                self.held[item.path] = known
+        return left
 
     def seal(self, summary: Summary) -> Summary:
         raise AssertionError("a source does not seal")

@@ -90,7 +90,7 @@ def variables(
     }
 
 
-def _database(one: object) -> str:
+def _database(one: Any) -> str:
     if isinstance(one, str):
         return check_name(one)
     if not isinstance(one, dict) or len(one) != 1:
@@ -99,7 +99,7 @@ def _database(one: object) -> str:
             ' and what of it: {"NAME": {"tables": ["ONE"]}}'
         )
     ((name, what),) = one.items()
-    check_name(name)
+    name = check_name(name)
     if not isinstance(what, dict) or len(what) != 1 or not what.keys() <= {*_PARTS}:
         raise BadRequest(f"database {name}: say either collections or tables of it")
     ((part, those),) = what.items()
@@ -108,7 +108,7 @@ def _database(one: object) -> str:
     return name
 
 
-def _is_part(one: object, part: str) -> bool:
+def _is_part(one: Any, part: str) -> bool:
     if isinstance(one, dict) and part == "collections" and len(one) == 1:
         ((one, query),) = one.items()
         if not isinstance(query, dict):

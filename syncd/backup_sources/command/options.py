@@ -24,13 +24,15 @@ OURS = ("SYNCD_", "BACKUP_DAEMON_API_CREDENTIALS_")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TEMPLATES = ("backup", "restore", "list", "evict", "terminate")
 
+Names = list[str]
+Variables = list[str | dict[str, Any]]
 Seconds = Annotated[float, BeforeValidator(duration)]
 
 
 class CommandOptions(SourceOptions):
     """A command that writes a backup into a folder, and another that reads it."""
 
-    variables: list[str | dict[str, Any]] = Field(
+    variables: Variables = Field(
         default=[],
         description="what whoever asks for a backup or restore may say besides, by"
         " name, or with a default: [mode, {region: eu}]; what is said becomes"
@@ -75,7 +77,7 @@ class CommandOptions(SourceOptions):
         description="what the commands find in their environment, besides HOME, PATH,"
         " the language and the like",
     )
-    must_have_env_vars: list[str] = Field(
+    must_have_env_vars: Names = Field(
         default=[],
         description="what the commands get of syncd's own environment, where it must"
         " be set",
@@ -88,9 +90,7 @@ class CommandOptions(SourceOptions):
     quick_timeout: Seconds = Field(
         default=60.0, description="time that list, evict and terminate may take"
     )
-    grace: Seconds = Field(
-        default=10.0, description="time between SIGTERM and SIGKILL"
-    )
+    grace: Seconds = Field(default=10.0, description="time between SIGTERM and SIGKILL")
     full_restore: bool = Field(
         default=True, description="whether all of a backup may be restored at once"
     )
@@ -102,7 +102,7 @@ class CommandOptions(SourceOptions):
 
     @field_validator("variables")
     @classmethod
-    def _are_variables(cls, given: "list[str | dict[str, Any]]") -> Any:
+    def _are_variables(cls, given: Variables) -> Variables:
         declared(given)
         return given
 
@@ -128,13 +128,17 @@ class CommandOptions(SourceOptions):
         if not isinstance(said, dict):
             return said
         names, given = said.get("must_have_env_vars"), said.get("environment", {})
-        if not _is_texts(names) or not isinstance(given, dict):
+        if not isinstance(names, list) or not isinstance(given, dict):
             return said
-        found = {name: _ours(name) for name in names if not given.get(name)}
+        found = {
+            name: _ours(name)
+            for name in names
+            if isinstance(name, str) and not given.get(name)
+        }
         return {**said, "environment": {**given, **found}}
 
 
-def declared(variables: "list[str | dict[str, Any]]") -> dict[str, Any]:
+def declared(variables: Variables) -> dict[str, Any]:
     """Return the declared variables with their defaults, None for those without.
 
     Raise ValueError for what declares none, or one twice.
@@ -177,7 +181,3 @@ def _ours(name: str) -> str:
 def _check_variable(name: str) -> None:
     if not _VARIABLE.fullmatch(name):
         raise ValueError(f"{name!r} cannot be the name of a variable; correct it")
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
