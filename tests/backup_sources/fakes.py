@@ -104,6 +104,8 @@ class FolderVault:
         self.held = held
         self.damaged: set[str] = set()
         """The paths whose contents are not what they were."""
+        self.lost: set[str] = set()
+        """The paths that nothing can be read of."""
         self._data = data
         self._summary = summary
 
@@ -118,6 +120,8 @@ class FolderVault:
     def open(self, items: Sequence[Item]) -> Iterator[tuple[Item, BinaryIO]]:
         for item in items:
             _, data = self.held[item.path]
+            if item.path in self.lost:
+                raise StorageError("this cannot be read")
             yield item, _Content(data, damaged=item.path in self.damaged)
 
     def folder(self, scratch: Path) -> AbstractContextManager[Path]:

@@ -137,9 +137,7 @@ class CommandHand:
         self._home = home / "server"
         self._scratch = home / "scratch"
         self._scratch.mkdir()
-        self.data = {
-            name: self._home / name for name in (*self.databases, self.spare)
-        }
+        self.data = {name: self._home / name for name in (*self.databases, self.spare)}
         for folder in self.data.values():
             folder.mkdir(parents=True)
 

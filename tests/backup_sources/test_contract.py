@@ -168,9 +168,7 @@ class TestRestores:
         before = hand.content(one)
         vault, _ = await backed_up(hand, stage, one)
         hand.empty(one)
-        report = await restored(
-            hand, vault, databases=[one], names={one: hand.spare}
-        )
+        report = await restored(hand, vault, databases=[one], names={one: hand.spare})
 
         assert report.failed == {}
         assert hand.content(hand.spare) == before
