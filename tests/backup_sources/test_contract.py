@@ -104,7 +104,11 @@ class TestBackups:
         hand.fill(hand.databases[0], "words")
         begun = asyncio.Event()
         loop = asyncio.get_running_loop()
-        listener = Listener(lambda: loop.call_soon_threadsafe(begun.set))
+
+        def heard() -> None:
+            loop.call_soon_threadsafe(begun.set)
+
+        listener = Listener(heard)
         work = hand.source().back_up(Wanted(), stage(), listener)
         task = asyncio.ensure_future(work)
         await asyncio.wait_for(begun.wait(), 60)
@@ -118,7 +122,7 @@ class TestBackups:
         first, _ = await backed_up(hand, stage)
         second, _ = await backed_up(hand, stage)
 
-        assert {path for path in first.held} == {path for path in second.held}
+        assert set(first.held) == set(second.held)
 
 
 class TestRestores:

@@ -61,7 +61,7 @@ async def run(
 
     ``take`` is told what it prints; on stderr too, unless ``take_errors`` is. When
     its ``limit`` (seconds) is over, or this is cancelled, it is asked to end
-    first by the ``plea``, then by SIGTERM, and after ``grace`` seconds killed.
+    first by the ``plea``, after ``grace`` seconds by SIGTERM, and then killed.
     Raise StorageError if it cannot be started.
     """
     kept = _Kept(words, environment, folder)
@@ -98,6 +98,7 @@ async def _end(
     if plea is not None:
         with suppress(StorageError):  # told in the log; there are other ways
             await plea()
+        await asyncio.wait([kept.gone], timeout=grace)
     if not kept.gone.done():
         kept.tell(b"T")
         await asyncio.wait([kept.gone], timeout=grace)

@@ -1,7 +1,7 @@
 """Entries on local folders, and one whose storage gives no descriptors."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,7 +20,7 @@ SHARED = "tests.backup_sources.entries.conftest:SharedMemory"
 class SharedMemory(Memory):
     """A storage in memory that is there again whenever it is opened by its name."""
 
-    shared: dict[str, "SharedMemory"] = {}
+    shared: ClassVar[dict[str, "SharedMemory"]] = {}
 
     @classmethod
     def create(cls, options, ignore):

@@ -341,6 +341,7 @@ class TestWishes:
             (root / "deep").mkdir()
             (root / "deep" / "file").write_text("then")
             (root / "deeper").write_text("then")
+        made: FolderVault
         made, _ = await home.back_up()
         for name in ("A", "B"):
             root = Path(home.entries[name].options["root"])
