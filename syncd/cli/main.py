@@ -26,7 +26,7 @@ Try first:
 
 \b
 Exit codes: 0 done, 64 wrong use or refused request, 65 the index is damaged
-  (start again: the next start mends it), 66 no such thing,
+  (start again: the next start mends it) or a vault is, 66 no such thing,
   69 no daemon or not now, 70 a bug, 74 storage trouble, 75 not in this state,
   77 not allowed, 78 wrong configuration, 130 interrupted.
 """
@@ -54,6 +54,7 @@ class Commands(click.Group):
         "undo",
         "rules",
         "entries",
+        "vault",
         "completion",
     )
 

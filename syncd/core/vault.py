@@ -14,7 +14,7 @@ class ItemKind(StrEnum):
     LINK = "link"
 
 
-class Item(Struct, frozen=True, kw_only=True):
+class Item(Struct, frozen=True, kw_only=True, gc=False):
     """One file, folder or symbolic link of a vault."""
 
     path: str
@@ -77,4 +77,26 @@ class Fault(Struct, frozen=True):
     """Something a verification found to be wrong."""
 
     path: str
+    """The vault's own file that is wrong; for a file in a pack ``PACK: PATH``."""
     trouble: str
+
+
+class Checked(Struct, frozen=True):
+    """What came of the last verification of a vault."""
+
+    at: float
+    """When it ended, in seconds since 1970."""
+    faults: list[Fault] = []
+
+
+def path_trouble(path: str) -> str:
+    """Return why nothing in a vault can have this path; empty if it can."""
+    if not path or path[0] == "/" or path[-1] == "/":
+        return "it is empty, or has a slash around it"
+    if "\0" in path:
+        return "it holds a zero byte"
+    if "//" in path or path[0] == "." or "/." in path:
+        for part in path.split("/"):
+            if part in ("", ".", ".."):
+                return f"it has a part {part!r}"
+    return ""

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from syncd.core.vault import Fault, Item, Pin, Summary
+from syncd.core.vault import Checked, Fault, Item, Pin, Summary
 
 Count = Callable[[int, int], None]
 """Told of bytes and items that were done since it was called last."""
@@ -27,24 +27,29 @@ class Staging(Protocol):
     def add(self, item: Item, content: BinaryIO | int | None) -> Item:
         """Take one item, and return it with its digest; thread-safe.
 
-        ``content`` is an open file or descriptor, read from where it is to its end.
-        Of what is added twice the later counts. Raise StorageFull or StorageError;
-        then the staging is of no more use.
+        ``content`` is an open file or descriptor, read from where it is to its end,
+        and stays open; its size may be another than the item's. Add again what changed
+        while it was read: the last one counts. Items in order of path, or at least a
+        folder after the other, make the best packs.
+        Raise StorageFull or StorageError; then only a failed vault can be made of it.
         """
         ...
 
     def unchanged(self, items: Sequence[Item]) -> list[Item]:
-        """Take what is as the last vault of the source has it; return what is not.
+        """Take what earlier vaults of the source have just so; return what to add.
 
-        The same is: kind, size, time and mode. Nothing is read. What is returned, in
-        an order that suits us, is to be added. Best asked once, of all there is.
+        Just so is: kind, size, time and mode. Nothing is read. What is small lies
+        together in packs, and only whole packs can be taken, so some of what is
+        returned may not have changed either. Give what belongs together in one call:
+        everything, or a database at a time, and each item once.
         """
         ...
 
     def seal(self, summary: Summary) -> Summary:
         """Make it durable and give it its name; return the summary with figures.
 
-        A failed one (``summary.failed``) is kept as such, visible and never valid.
+        A failed one (``summary.failed``) is kept as such, visible and never valid; if
+        there is no room for more, without contents, just the log and why.
         Raise StorageFull or StorageError; then no such vault exists.
         """
         ...
@@ -69,8 +74,8 @@ class Vault(Protocol):
     def open(self, items: Sequence[Item]) -> Iterator[tuple[Item, BinaryIO]]:
         """Give these files with their contents, each to be read before the next.
 
-        What is read is compared with its digest; StorageError at its end if it is
-        not what was stored.
+        What is read is compared with its digest before its end is given: StorageError
+        if it is not what was stored. NotFound for what is no file of this vault.
         """
         ...
 
@@ -79,7 +84,19 @@ class Vault(Protocol):
         ...
 
     def verify(self, count: Count) -> list[Fault]:
-        """Read all of it again and return what is wrong with it."""
+        """Read all of it again and return what is wrong with it.
+
+        The store remembers the outcome (``VaultStore.checked``), and stores anew what
+        later vaults would have shared of a damaged one.
+        """
+        ...
+
+    def log(self) -> bytes:
+        """Return the output of the job that made it; raise as ``summary``."""
+        ...
+
+    def size(self) -> int:
+        """Return the bytes of its folder, whoever shares them."""
         ...
 
 
@@ -125,6 +142,14 @@ class VaultStore(Protocol):
 
     def quarantine(self) -> list[str]:
         """Move stagings that nobody makes any more aside; return their names."""
+        ...
+
+    def quarantined(self) -> list[str]:
+        """Return the names of what is in quarantine."""
+        ...
+
+    def checked(self, name: str) -> Checked | None:
+        """Return what the last verification of a vault found; raise NotFound."""
         ...
 
     def discard(self, name: str) -> None:

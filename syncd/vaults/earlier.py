@@ -1,0 +1,129 @@
+"""What earlier vaults of a source hold, and need not be stored again."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from syncd.core.vault import Item, ItemKind
+from syncd.vaults import listing
+from syncd.vaults.durable import share
+from syncd.vaults.listing import Line
+from syncd.vaults.reading import DATA, PACKS
+from syncd.vaults.tar import END, padding
+
+TAR = ".tar"
+
+_DOUBTFUL = 2_000_000_000
+"""Nanoseconds before a backup in which a file may have been written to twice without
+its time telling: some file systems count in steps of two seconds.
+"""
+
+
+class Pack(Struct, gc=False):
+    """A pack of an earlier vault."""
+
+    path: Path
+    lines: list[Line]
+    before_ns: int
+    """A time after this tells nothing of whether the file is the same."""
+
+
+class Earlier:
+    """Packs and files by their paths; newer vaults win."""
+
+    def __init__(self) -> None:
+        self._packs: dict[str, Pack] = {}
+        self._files: dict[tuple[str | None, int], tuple[Path, Line]] = {}
+        self._known: list[Sequence[Line]] = []
+        self._lines: dict[str, Line] | None = None
+        self._listing: tuple[Path, bytes] | None = None
+
+    def know(
+        self,
+        folder: Path,
+        lines: Sequence[Line],
+        *,
+        path: Path | None,
+        text: bytes,
+        made: float,
+        damaged: Collection[str],
+    ) -> None:
+        """Add a vault: its folder, its listing (parsed, as file and text) and time.
+
+        Packs that are known to be damaged are left out.
+        """
+        before = int(made * 1_000_000_000) - _DOUBTFUL
+        packs: dict[str | None, list[Line]] = {}
+        for line in lines:
+            if line.pack in packs:
+                packs[line.pack].append(line)
+            else:
+                packs[line.pack] = [line]
+        for line in packs.pop(None, ()):
+            if line.kind is ItemKind.FILE and line.size:
+                file = folder / DATA / listing.path(line)
+                self._files[line.sha256, line.mode] = (file, line)
+        for name, members in packs.items():
+            if name is not None and name not in damaged:
+                pack = Pack(folder / PACKS / name, members, before)
+                self._packs[members[0].path] = pack
+        self._known.append(lines)
+        self._listing = None if path is None else (path, text)
+
+    def unread(self, group: Sequence[Item]) -> Pack | None:
+        """Return the pack that holds just these, as far as can be told unread."""
+        pack = self._packs.get(listing.order(group[0]))
+        if pack is None or len(pack.lines) != len(group):
+            return None
+        before, same = pack.before_ns, listing.same
+        for line, item in zip(pack.lines, group, strict=True):
+            if not same(line, item):
+                return None
+            if item.mtime_ns > before and item.kind is ItemKind.FILE:
+                return None
+        return pack
+
+    def read(self, group: Sequence[Item]) -> Pack | None:
+        """Return the pack that holds just these; all were read and have digests."""
+        pack = self._packs.get(listing.order(group[0]))
+        if pack is None or len(pack.lines) != len(group):
+            return None
+        pairs = zip(pack.lines, group, strict=True)
+        return pack if all(listing.equal(line, item) for line, item in pairs) else None
+
+    def file(self, sha256: str, mode: int, size: int) -> Path | None:
+        """Return a file of that content and mode that lies by itself."""
+        path, line = self._files.get((sha256, mode), (None, None))
+        return path if line is not None and line.size == size else None
+
+    def time(self, item: Item) -> int:
+        """Return the time of a file of the same content at the same path, else its own.
+
+        A command writes anew what has not changed; then the time tells nothing.
+        """
+        if self._lines is None:
+            self._lines = {line.path: line for lines in self._known for line in lines}
+        line = self._lines.get(listing.order(item))
+        if line is None or item.sha256 is None or line.sha256 != item.sha256.hex():
+            return item.mtime_ns
+        return line.mtime_ns
+
+    def text(self, text: bytes) -> Path | None:
+        """Return the file that holds this very listing."""
+        if self._listing is None or self._listing[1] != text:
+            return None
+        return self._listing[0]
+
+
+def reuse(pack: Pack, folder: Path) -> bool:
+    """Put a pack of an earlier vault into the folder as well; False if it cannot be."""
+    last = pack.lines[-1]
+    expected = last.offset + last.size + len(padding(last.size)) + len(END)
+    try:
+        size = pack.path.stat().st_size
+    except OSError:
+        return False
+    if pack.path.suffix == TAR and size != expected:
+        return False  # It was cut short: what is stored anew heals it.
+    return share(pack.path, folder / pack.path.name)

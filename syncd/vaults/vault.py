@@ -1,0 +1,155 @@
+"""A finished vault in a local folder."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+import msgspec
+
+from syncd import clock
+from syncd.core.vault import Checked, Fault, Item, ItemKind, Summary
+from syncd.errors import NotFound, StorageError
+from syncd.vaults import listing, manifest
+from syncd.vaults.coding import Coder
+from syncd.vaults.contract import Count
+from syncd.vaults.durable import telling
+from syncd.vaults.listing import Located
+from syncd.vaults.reading import DATA, Contents
+from syncd.vaults.unpacking import unpack
+from syncd.vaults.verifying import Verification
+
+SUMMARY = "vault.json"
+DETAILS = "details.json"
+LOG = "log"
+
+
+class LocalVault:
+    """See contract.Vault; ``record`` keeps what a verification found."""
+
+    def __init__(
+        self, folder: Path, coder: Coder, record: Callable[[Checked], None]
+    ) -> None:
+        self.name = folder.name
+        self._folder = folder
+        self._coder = coder
+        self._record = record
+
+    @cached_property
+    def _digests(self) -> Mapping[bytes, str]:
+        with telling(self._folder / manifest.NAME):
+            text = (self._folder / manifest.NAME).read_bytes()
+        try:
+            return manifest.read(text)
+        except StorageError as error:
+            raise StorageError(f"vault {self.name}: {error}") from None
+
+    def summary(self) -> Summary:
+        """Return what it says of itself; raise StorageError if it cannot be read."""
+        text = self._part(DETAILS)
+        if text is None:
+            text = self._part(SUMMARY)
+        if text is None:
+            raise StorageError(f"vault {self.name} has no {SUMMARY}")
+        try:
+            return msgspec.json.decode(text, type=Summary)
+        except msgspec.DecodeError as error:
+            raise StorageError(f"vault {self.name}: {SUMMARY}: {error}") from None
+
+    def items(self, below: Sequence[str] = ()) -> Iterator[Located]:
+        """Give its items in order, a folder before what is in it; all, or those below.
+
+        Raise StorageError if the listing is not the one that was sealed.
+        """
+        inside = tuple(f"{path}/" for path in below)
+        for lines in listing.read_some(self.listing()):
+            for item in map(listing.located, lines):
+                if not below or item.path in below or item.path.startswith(inside):
+                    yield item
+
+    def listing(self) -> bytes:
+        """Return the text of its listing; raise as ``items``."""
+        text = self._part(listing.NAME)
+        if text is None:
+            raise StorageError(f"vault {self.name} has no {listing.NAME}")
+        return text
+
+    def listing_path(self) -> Path | None:
+        """Return the file of the listing, if it is neither compressed nor encrypted."""
+        path = self._folder / listing.NAME
+        return path if path.exists() else None
+
+    def open(self, items: Sequence[Item]) -> Iterator[tuple[Item, BinaryIO]]:
+        """Give these files with their contents, each to be read before the next.
+
+        What is read is compared with its digest before its end is given; StorageError
+        if it is not what was stored, NotFound for what is no file of this vault.
+        """
+        contents = Contents(self._folder, self._coder, self._digests)
+        for item in items:
+            located = item if isinstance(item, Located) else self._found(item)
+            if located.kind is not ItemKind.FILE:
+                raise NotFound(f"{item.path} is no file of vault {self.name}")
+            with contents.content(located) as content:
+                yield item, content
+
+    @contextmanager
+    def folder(self, scratch: Path) -> Iterator[Path]:
+        """Lend its data as a folder for a command: in place, or unpacked to scratch."""
+        data = self._folder / DATA
+        if data.is_dir() and all(item.pack is None for item in self.items()):
+            yield data
+            return
+        with telling(scratch):
+            scratch.mkdir(parents=True, exist_ok=True)
+            lent = TemporaryDirectory(prefix=f"{self.name}-", dir=scratch)
+        with lent as place:
+            unpack(self, Path(place))
+            yield Path(place)
+
+    def log(self) -> bytes:
+        """Return the output of the job that made it; raise as ``summary``."""
+        return self._part(LOG) or b""
+
+    def size(self) -> int:
+        """Return the bytes of its folder, whoever shares them."""
+        with telling(self._folder):
+            files = self._folder.rglob("*")
+            return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+    def verify(self, count: Count) -> list[Fault]:
+        """Read all of it again and return what is wrong with it."""
+        faults = Verification(self._folder, self._coder, count).faults()
+        self._record(Checked(clock.timestamp(), faults))
+        return faults
+
+    def _part(self, name: str) -> bytes | None:
+        """Return what one of our own files holds; None if there is none of it."""
+        full = next((each for each in _spellings(name) if each in self._digests), None)
+        if full is None:
+            return None
+        path = self._folder / full.decode()
+        with telling(path):
+            content = path.read_bytes()
+        if sha256(content).hexdigest() != self._digests[full]:
+            raise StorageError(
+                f"vault {self.name}: {path.name} is damaged: its digest differs"
+            )
+        return self._coder.decode(content, path.name)
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, Located]:
+        return {item.path: item for item in self.items()}
+
+    def _found(self, item: Item) -> Located:
+        try:
+            return self._by_path[item.path]
+        except KeyError:
+            raise NotFound(f"{item.path} is not in vault {self.name}") from None
+
+
+def _spellings(name: str) -> list[bytes]:
+    return [f"{name}{end}".encode() for end in ("", ".zst", ".age", ".zst.age")]
