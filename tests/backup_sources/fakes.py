@@ -131,6 +131,12 @@ class FolderVault:
     def verify(self, count: Count) -> list[Fault]:
         raise AssertionError("a source does not verify")
 
+    def log(self) -> bytes:
+        raise AssertionError("a source does not look into the log")
+
+    def size(self) -> int:
+        raise AssertionError("a source does not ask for the size")
+
     def destroy(self) -> None:
         """Play the store: delete it."""
         shutil.rmtree(self._data)

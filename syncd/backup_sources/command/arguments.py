@@ -5,7 +5,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from syncd.backup_sources.command.template import NAME, OWN
 from syncd.errors import BadRequest
+
+Variables = list[str | dict[str, Any]]
+"""Names, or objects of a name and its default."""
 
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes that Linux takes for one word of a command."""
@@ -70,6 +74,33 @@ def of_variable(name: str, value: Any) -> list[str]:
             " an option; leave that out"
         )
     return [f"-{name}", _word(f"variable {name}", text)]
+
+
+def declared(variables: Variables) -> dict[str, Any]:
+    """Return the declared variables with their defaults, None for those without.
+
+    Raise ValueError for what declares none, or one twice.
+    """
+    found: dict[str, Any] = {}
+    for one in variables:
+        if isinstance(one, dict) and len(one) != 1:
+            raise ValueError("has an object of several variables; write one for each")
+        ((name, default),) = (
+            one.items() if isinstance(one, dict) else {one: None}.items()
+        )
+        if not NAME.fullmatch(name) or name in OWN:
+            raise ValueError(
+                f"has {name!r}, which cannot be a variable's name; use letters, digits,"
+                f" '-' and '_', and none of {', '.join(OWN)}"
+            )
+        if name in found:
+            raise ValueError(f"has {name} twice; leave one out")
+        try:
+            of_variable(name, default)
+        except BadRequest as error:
+            raise ValueError(str(error)) from None
+        found[name] = default
+    return found
 
 
 def variables(

@@ -12,11 +12,10 @@ from pydantic import (
     model_validator,
 )
 
-from syncd.backup_sources.command.arguments import of_variable
-from syncd.backup_sources.command.template import NAME, OWN, parse
+from syncd.backup_sources.command.arguments import Variables, declared
+from syncd.backup_sources.command.template import parse
 from syncd.backup_sources.options import SourceOptions
 from syncd.core.match import duration
-from syncd.errors import BadRequest
 
 OURS = ("SYNCD_", "BACKUP_DAEMON_API_CREDENTIALS_")
 """What the names of syncd's own secrets in the environment begin with."""
@@ -25,7 +24,6 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TEMPLATES = ("backup", "restore", "list", "evict", "terminate")
 
 Names = list[str]
-Variables = list[str | dict[str, Any]]
 Seconds = Annotated[float, BeforeValidator(duration)]
 
 
@@ -136,33 +134,6 @@ class CommandOptions(SourceOptions):
             if isinstance(name, str) and not given.get(name)
         }
         return {**said, "environment": {**given, **found}}
-
-
-def declared(variables: Variables) -> dict[str, Any]:
-    """Return the declared variables with their defaults, None for those without.
-
-    Raise ValueError for what declares none, or one twice.
-    """
-    found: dict[str, Any] = {}
-    for one in variables:
-        if isinstance(one, dict) and len(one) != 1:
-            raise ValueError("has an object of several variables; write one for each")
-        ((name, default),) = (
-            one.items() if isinstance(one, dict) else {one: None}.items()
-        )
-        if not NAME.fullmatch(name) or name in OWN:
-            raise ValueError(
-                f"has {name!r}, which cannot be a variable's name; use letters, digits,"
-                f" '-' and '_', and none of {', '.join(OWN)}"
-            )
-        if name in found:
-            raise ValueError(f"has {name} twice; leave one out")
-        try:
-            of_variable(name, default)
-        except BadRequest as error:
-            raise ValueError(str(error)) from None
-        found[name] = default
-    return found
 
 
 def _ours(name: str) -> str:

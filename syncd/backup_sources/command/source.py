@@ -10,7 +10,6 @@ from typing import Any, Self
 
 from syncd.backup_sources.command import arguments
 from syncd.backup_sources.command.environment import environment
-from syncd.backup_sources.command.options import declared
 from syncd.backup_sources.command.output import Output
 from syncd.backup_sources.command.running import Ended, run
 from syncd.backup_sources.command.template import (
@@ -43,7 +42,7 @@ class Command:
         self._options = options
         self._scratch = around.scratch
         try:
-            self._declared = declared(options["variables"])
+            self._declared = arguments.declared(options["variables"])
             self._templates = {
                 deed: parse(options[deed], self._declared)
                 for deed in _DEEDS

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from syncd.backup_sources.command.options import CommandOptions, declared
+from syncd.backup_sources.command.options import CommandOptions
 
 
 def options(**said):
@@ -45,13 +45,6 @@ class TestCommands:
 
 
 class TestVariables:
-    def test_have_defaults_or_none(self):
-        assert declared(["mode", {"region": "eu"}, {"n": 3}]) == {
-            "mode": None,
-            "region": "eu",
-            "n": 3,
-        }
-
     @pytest.mark.parametrize(
         ("variables", "why"),
         [
