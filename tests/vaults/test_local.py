@@ -11,7 +11,7 @@ import pytest
 
 from syncd import clock
 from syncd.core.vault import Checked, Pin, Summary
-from syncd.errors import BadRequest, ConfigError, Conflict, NotFound, StorageError
+from syncd.errors import BadRequest, Conflict, ConfigError, NotFound, StorageError
 from syncd.vaults.keys import Keys, new_identity
 from syncd.vaults.local import LocalStore
 from syncd.vaults.reading import PACKS

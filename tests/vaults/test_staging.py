@@ -1,0 +1,123 @@
+import io
+import os
+
+import pytest
+
+from syncd.core.vault import Summary
+from syncd.errors import StorageError
+from syncd.vaults.reading import DATA
+from tests.vaults.goods import MADE, held, item, nothing
+
+
+def dump(store, name, contents, *, failed=None):
+    """Make a vault as a command does."""
+    with store.stage(name, "dumps", job="j") as staging:
+        for path, content in contents.items():
+            (staging.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (staging.folder / path).write_bytes(content)
+        return staging.seal(Summary(name="", source="", made=MADE, failed=failed))
+
+
+def test_a_command_may_write_what_an_item_added_too(any_store):
+    store = any_store()
+    with store.stage("a", "s", job="j") as staging:
+        (staging.folder / "dump").write_bytes(b"dump")
+        staging.add(item("B/1", b"one"), io.BytesIO(b"one"))
+        staging.seal(Summary(name="", source="", made=MADE))
+
+    assert held(store.get("a")) == {"dump": b"dump", "B/1": b"one"}
+    assert store.get("a").verify(nothing) == []
+
+
+def test_but_not_the_same_path(store):
+    with store.stage("a", "s", job="j") as staging:
+        (staging.folder / "x").write_bytes(b"1")
+        staging.add(item("x", b"2"), io.BytesIO(b"2"))
+        with pytest.raises(StorageError, match="x was added"):
+            staging.seal(Summary(name="", source="", made=MADE))
+
+    assert store.vaults() == []
+
+
+def test_dumps_that_are_the_same_again_are_shared_whatever_their_time(any_store):
+    store = any_store()
+    contents = {"db/1": os.urandom(5000), "db/2": os.urandom(2_000_000)}
+    first = dump(store, "a", contents)
+    second = dump(store, "b", contents | {"db/3": b"new"})
+
+    assert first.stored > 2_000_000
+    assert second.stored < 10_000
+    assert held(store.get("b")) == held(store.get("a")) | {"db/3": b"new", "db": None}
+    for name in "ab":
+        assert store.get(name).verify(nothing) == []
+    store.remove("a")
+    assert store.get("b").verify(nothing) == []
+
+
+def test_a_shared_file_keeps_its_mode(store):
+    dump(store, "a", {"f": b"content"})
+    with store.stage("b", "dumps", job="j") as staging:
+        (staging.folder / "f").write_bytes(b"content")
+        (staging.folder / "f").chmod(0o600)
+        staging.seal(Summary(name="", source="", made=MADE))
+
+    (one,) = store.get("b").items()
+    assert one.mode == 0o600
+    assert (store.root / "vaults/b" / DATA / "f").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_file_cannot_be_kept(any_store):
+    store = any_store()
+    with store.stage("a", "s", job="j") as staging:
+        os.mkfifo(staging.folder / "pipe")
+        with pytest.raises(StorageError, match="pipe"):
+            staging.seal(Summary(name="", source="", made=MADE))
+
+    assert store.vaults() == []
+
+
+def test_a_failed_vault_is_kept_with_its_log_whatever_is_wrong(any_store):
+    store = any_store()
+    with store.stage("a", "s", job="j") as staging:
+        staging.log.write_text("why it failed\n")
+        os.mkfifo(staging.folder / "pipe")
+        summary = staging.seal(Summary(name="", source="", made=MADE, failed="broke"))
+
+    assert summary.files == 0
+    assert store.get("a").summary().failed == "broke"
+    assert store.get("a").log() == b"why it failed\n"
+    assert store.get("a").verify(nothing) == []
+
+
+def test_a_failed_vault_keeps_what_it_has(any_store):
+    store = any_store()
+    dump(store, "a", {"f": b"x"}, failed="exit code 3")
+
+    assert held(store.get("a")) == {"f": b"x"}
+
+
+def test_an_empty_vault(any_store, tmp_path):
+    store = any_store()
+    dump(store, "a", {})
+
+    assert held(store.get("a")) == {}
+    assert store.get("a").verify(nothing) == []
+    with store.get("a").folder(tmp_path) as folder:
+        assert list(folder.iterdir()) == []
+
+
+def test_it_is_sealed_once(store):
+    with store.stage("a", "s", job="j") as staging:
+        staging.seal(Summary(name="", source="", made=MADE))
+        with pytest.raises(StorageError, match="sealed already"):
+            staging.seal(Summary(name="", source="", made=MADE))
+
+
+def test_a_time_that_is_not_the_files_is_told_by_the_listing(store):
+    dump(store, "a", {"f": b"content"})
+    dump(store, "b", {"f": b"content"})
+    (one,), (other,) = store.get("a").items(), store.get("b").items()
+
+    assert one.mtime_ns == other.mtime_ns
+    status = (store.root / "vaults/b" / DATA / "f").stat()
+    assert status.st_mtime_ns == other.mtime_ns
