@@ -23,6 +23,12 @@ AGE = ".age"
 _LEVEL = 3
 
 
+def spellings(name: str) -> tuple[bytes, ...]:
+    """Return what one of our own files may be called, however it is encoded."""
+    ends = ("", ZSTD, AGE, ZSTD + AGE)
+    return tuple(f"{name}{end}".encode() for end in ends)
+
+
 class Readable(Protocol):
     """What can be read piece by piece."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from syncd.core.path import from_bytes
 from syncd.drivers.local_storage.failures import failure
 
 _CLONE = 0x40049409
@@ -37,8 +38,9 @@ def telling(place: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        named = os.fsdecode(error.filename) if error.filename else str(place)
-        raise failure(error, named) from error
+        where = error.filename if error.filename else str(place)
+        named = os.fsencode(where) if isinstance(where, str | bytes) else b"?"
+        raise failure(error, from_bytes(named)) from error
 
 
 def write_new(path: Path, content: bytes) -> None:

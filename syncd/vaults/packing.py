@@ -117,7 +117,7 @@ class Packing:
             with telling(item.path):
                 first = _read(source, item.size)
             if len(first) > LARGE:
-                return self._add_large(item, first, source, turn)
+                return self._add_large(item, first, source, turn, settled)
             digest = hashlib.sha256(first).digest()
             item = replace(item, sha256=digest, size=len(first))
             if settled:
@@ -228,15 +228,21 @@ class Packing:
         with suppress(FileExistsError):  # The very same things were added twice.
             write_new(self._folder / name, stored)
 
-    def _add_large(self, item: Item, first: bytes, rest: BinaryIO, turn: int) -> Item:
+    def _add_large(
+        self, item: Item, first: bytes, rest: BinaryIO, turn: int, settled: bool
+    ) -> Item:
         with self._lock:
             self._plan.pop(item.path, None)
         temp = self._folder / f".syncd-{turn}"
         with telling(item.path):
             item, stored, line = write_large(temp, item, first, rest, self._coder)
-            earlier = self._earlier.read([item])
+            known = item
+            if settled:
+                known = replace(item, mtime_ns=self._earlier.time(item))
+            earlier = self._earlier.read([known])
             if earlier is not None and reuse(earlier, self._folder):
                 temp.unlink()
+                item = known
                 lines, size = earlier.lines, 0
             else:
                 assert line.pack is not None

@@ -260,6 +260,8 @@ def _tar_members(file: BinaryIO, allowed: int) -> Iterator[Member]:
             for info in tar:
                 yield _tar_member(tar, info)
                 tar.members.clear()
+        while source.read(CHUNK):  # Only at its end the archive tells if it is whole.
+            pass
 
 
 def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:

@@ -14,7 +14,7 @@ from syncd import clock
 from syncd.core.vault import Checked, Fault, Item, ItemKind, Summary
 from syncd.errors import NotFound, StorageError
 from syncd.vaults import listing, manifest
-from syncd.vaults.coding import Coder
+from syncd.vaults.coding import Coder, spellings
 from syncd.vaults.contract import Count
 from syncd.vaults.durable import telling
 from syncd.vaults.listing import Located
@@ -128,7 +128,7 @@ class LocalVault:
 
     def _part(self, name: str) -> bytes | None:
         """Return what one of our own files holds; None if there is none of it."""
-        full = next((each for each in _spellings(name) if each in self._digests), None)
+        full = next((each for each in spellings(name) if each in self._digests), None)
         if full is None:
             return None
         path = self._folder / full.decode()
@@ -149,7 +149,3 @@ class LocalVault:
             return self._by_path[item.path]
         except KeyError:
             raise NotFound(f"{item.path} is not in vault {self.name}") from None
-
-
-def _spellings(name: str) -> list[bytes]:
-    return [f"{name}{end}".encode() for end in ("", ".zst", ".age", ".zst.age")]

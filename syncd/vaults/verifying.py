@@ -13,7 +13,7 @@ from syncd.core.path import from_bytes, readable
 from syncd.core.vault import Fault, ItemKind
 from syncd.errors import StorageError
 from syncd.vaults import listing, manifest
-from syncd.vaults.coding import CHUNK, Coder
+from syncd.vaults.coding import CHUNK, Coder, spellings
 from syncd.vaults.contract import Count
 from syncd.vaults.durable import telling
 from syncd.vaults.listing import Line
@@ -62,8 +62,8 @@ class Verification:
         ]
 
     def _lines(self, digests: Mapping[bytes, str]) -> tuple[list[Line], list[Fault]]:
-        own = listing.NAME.encode()
-        name = next((n for n in digests if n == own or n.startswith(own + b".")), None)
+        own = spellings(listing.NAME)
+        name = next((each for each in own if each in digests), None)
         if name is None:
             return [], [Fault(listing.NAME, "it is not in the manifest")]
         try:

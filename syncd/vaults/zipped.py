@@ -30,10 +30,10 @@ _END_64 = 56 + 20
 
 def length(items: Iterable[Located]) -> int:
     """Return how many bytes the zip of these items has."""
-    total = _END + _END_64
+    total = 0
     for item in items:
         total += _HEADER + _ENTRY + 2 * len(_name(item).encode()) + len_of(item)
-    return total
+    return total + _END + _END_64 if total else _END
 
 
 def len_of(item: Located) -> int:
