@@ -1,7 +1,7 @@
 """Parts of the reference that come from the code, so that they are never behind."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from syncd.backup_sources import registry as backup_sources
 from syncd.cli.main import syncd
 from syncd.config import backup
 from syncd.config.values import Config, Entry, Guard, Limits, Log
@@ -48,7 +49,15 @@ class Options(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Return one list."""
-        return [_definitions(_options())]
+        return [_definitions(_options(registry.schemas()))]
+
+
+class SourceOptions(Directive):
+    """Lists every source of backups with its options."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return one list."""
+        return [_definitions(_options(backup_sources.schemas()))]
 
 
 class Commands(SphinxDirective):
@@ -66,8 +75,8 @@ def _settings() -> Iterator[tuple[str, str]]:
             yield prefix + name, f"{_sentence(field.description)} {_default(field)}"
 
 
-def _options() -> Iterator[tuple[str, str]]:
-    for driver, schema in registry.schemas().items():
+def _options(schemas: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for driver, schema in schemas.items():
         yield driver, schema.description
         required = schema.options.get("required", [])
         for name, option in schema.options.get("properties", {}).items():
@@ -134,5 +143,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Make the directives known."""
     app.add_directive("settings", Settings)
     app.add_directive("driver-options", Options)
+    app.add_directive("source-options", SourceOptions)
     app.add_directive("commands", Commands)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -30,6 +30,8 @@ class Can(Flag):
     """It takes names that are not UTF-8."""
     KEEP_LOST = auto()
     """It can keep what is replaced or deleted there (Keeping)."""
+    SHARE = auto()
+    """It clears away what a crash left behind, but not while others work (Sharing)."""
 
 
 class Facts(Struct, frozen=True):
@@ -278,16 +280,25 @@ class Opening(Driver, Protocol):
     """A storage whose files can be opened as descriptors."""
 
     def open_files(
-        self, wanted: Sequence[tuple[str, Stamp]]
+        self, wanted: Sequence[tuple[str, Stamp | None]]
     ) -> list[int | StorageError]:
         """Return a descriptor open for reading for each path that has its stamp.
 
-        Blocks; is called from a worker thread. The caller closes them.
+        No stamp: the file that is there, as it is. Blocks; is called from a worker
+        thread. The caller closes them.
         """
         ...
 
     def is_unchanged(self, descriptor: int, stamp: Stamp) -> bool:
         """Tell whether the open file still has the stamp."""
+        ...
+
+
+class Sharing(Driver, Protocol):
+    """A storage that others may be at work in, each with a driver of its own."""
+
+    def share(self) -> None:
+        """Clear nothing away: what seems left behind may be another's; before open."""
         ...
 
 

@@ -68,13 +68,15 @@ class FolderStaging:
                 self.reads.append(item.path)
         return taken
 
-    def unchanged(self, item: Item) -> bool:
-        known = self._last.held.get(item.path) if self._last else None
-        if known is None or replace(known[0], sha256=None) != item:
-            return False
-        with self._lock:
-            self.held[item.path] = known
-        return True
+    def unchanged(self, items: Sequence[Item]) -> list[Item]:
+        left = []
+        for item in sorted(items, key=lambda item: item.path):
+            known = self._last.held.get(item.path) if self._last else None
+            if known is None or replace(known[0], sha256=None) != item:
+                left.append(item)
+            else:
+                self.held[item.path] = known
+        return left
 
     def seal(self, summary: Summary) -> Summary:
         raise AssertionError("a source does not seal")
@@ -102,6 +104,8 @@ class FolderVault:
         self.held = held
         self.damaged: set[str] = set()
         """The paths whose contents are not what they were."""
+        self.lost: set[str] = set()
+        """The paths that nothing can be read of."""
         self._data = data
         self._summary = summary
 
@@ -116,6 +120,8 @@ class FolderVault:
     def open(self, items: Sequence[Item]) -> Iterator[tuple[Item, BinaryIO]]:
         for item in items:
             _, data = self.held[item.path]
+            if item.path in self.lost:
+                raise StorageError("this cannot be read")
             yield item, _Content(data, damaged=item.path in self.damaged)
 
     def folder(self, scratch: Path) -> AbstractContextManager[Path]:
@@ -124,6 +130,12 @@ class FolderVault:
 
     def verify(self, count: Count) -> list[Fault]:
         raise AssertionError("a source does not verify")
+
+    def log(self) -> bytes:
+        raise AssertionError("a source does not look into the log")
+
+    def size(self) -> int:
+        raise AssertionError("a source does not ask for the size")
 
     def destroy(self) -> None:
         """Play the store: delete it."""

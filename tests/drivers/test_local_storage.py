@@ -348,6 +348,18 @@ class TestLeftovers:
         assert {p.name for p in root.rglob("*")} == {"d", ".syncd-mine"}
         await local.close()
 
+    async def test_but_not_beside_others_who_may_be_writing_it(self, root):
+        (root / "d").mkdir()
+        (root / "d" / ".syncd-0123456789abcdef.tmp").write_text("half")
+        local = LocalStorage(root)
+        local.share()
+        await local.open()
+
+        assert await tree(local) == {"d": Kind.DIRECTORY}
+        assert (root / "d" / ".syncd-0123456789abcdef.tmp").exists()
+        await local.close()
+        (root / "d" / ".syncd-0123456789abcdef.tmp").unlink()
+
     async def test_a_walk_leaves_what_is_being_written(self, root, monkeypatch):
         monkeypatch.setattr(clock, "nanoseconds", lambda: 1 << 62)  # another clock
         driver = LocalStorage(root)
@@ -803,6 +815,18 @@ class TestDescriptors:
         os.close(good)
 
         assert isinstance(bad, StorageChanged)
+        assert isinstance(gone, StorageChanged)
+
+    async def test_without_a_stamp_a_file_is_opened_as_it_is(self, driver, root):
+        (root / "a").write_bytes(b"x")
+        (root / "d").mkdir()
+        [good, folder, gone] = driver.open_files(
+            [("a", None), ("d", None), ("b", None)]
+        )
+        assert os.pread(good, 9, 0) == b"x"
+        os.close(good)
+
+        assert isinstance(folder, StorageChanged)
         assert isinstance(gone, StorageChanged)
 
     async def test_who_writes_is_known(self, driver, root):

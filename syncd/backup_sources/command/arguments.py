@@ -5,7 +5,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from syncd.backup_sources.command.template import NAME, OWN
 from syncd.errors import BadRequest
+
+Variables = list[str | dict[str, Any]]
+"""Names, or objects of a name and its default."""
 
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes that Linux takes for one word of a command."""
@@ -72,6 +76,33 @@ def of_variable(name: str, value: Any) -> list[str]:
     return [f"-{name}", _word(f"variable {name}", text)]
 
 
+def declared(variables: Variables) -> dict[str, Any]:
+    """Return the declared variables with their defaults, None for those without.
+
+    Raise ValueError for what declares none, or one twice.
+    """
+    found: dict[str, Any] = {}
+    for one in variables:
+        if isinstance(one, dict) and len(one) != 1:
+            raise ValueError("has an object of several variables; write one for each")
+        ((name, default),) = (
+            one.items() if isinstance(one, dict) else {one: None}.items()
+        )
+        if not NAME.fullmatch(name) or name in OWN:
+            raise ValueError(
+                f"has {name!r}, which cannot be a variable's name; use letters, digits,"
+                f" '-' and '_', and none of {', '.join(OWN)}"
+            )
+        if name in found:
+            raise ValueError(f"has {name} twice; leave one out")
+        try:
+            of_variable(name, default)
+        except BadRequest as error:
+            raise ValueError(str(error)) from None
+        found[name] = default
+    return found
+
+
 def variables(
     declared: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, list[str]]:
@@ -90,7 +121,7 @@ def variables(
     }
 
 
-def _database(one: object) -> str:
+def _database(one: Any) -> str:
     if isinstance(one, str):
         return check_name(one)
     if not isinstance(one, dict) or len(one) != 1:
@@ -99,7 +130,7 @@ def _database(one: object) -> str:
             ' and what of it: {"NAME": {"tables": ["ONE"]}}'
         )
     ((name, what),) = one.items()
-    check_name(name)
+    name = check_name(name)
     if not isinstance(what, dict) or len(what) != 1 or not what.keys() <= {*_PARTS}:
         raise BadRequest(f"database {name}: say either collections or tables of it")
     ((part, those),) = what.items()
@@ -108,7 +139,7 @@ def _database(one: object) -> str:
     return name
 
 
-def _is_part(one: object, part: str) -> bool:
+def _is_part(one: Any, part: str) -> bool:
     if isinstance(one, dict) and part == "collections" and len(one) == 1:
         ((one, query),) = one.items()
         if not isinstance(query, dict):

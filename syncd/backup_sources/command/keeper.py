@@ -10,6 +10,8 @@ what came of the command, as JSON, through another:
 ``{"code": 3, "left": 2, "writing": ["1234 cat"]}`` or ``{"error": "..."}``.
 """
 
+# ruff: noqa: PTH115, PTH123, PTH208 - pathlib takes longer to load than all this.
+
 import json
 import os
 import select
@@ -124,7 +126,9 @@ def _environment() -> dict[bytes, bytes]:
     """Return what we were started with: Python may have added to it since."""
     with open("/proc/self/environ", "rb") as file:
         said = file.read().split(b"\0")
-    return {name: value for name, _, value in (one.partition(b"=") for one in said if one)}
+    return {
+        name: value for name, _, value in (one.partition(b"=") for one in said if one)
+    }
 
 
 def _descendants() -> list[int]:

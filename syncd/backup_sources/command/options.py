@@ -12,11 +12,10 @@ from pydantic import (
     model_validator,
 )
 
-from syncd.backup_sources.command.arguments import of_variable
-from syncd.backup_sources.command.template import NAME, OWN, parse
+from syncd.backup_sources.command.arguments import Variables, declared
+from syncd.backup_sources.command.template import parse
 from syncd.backup_sources.options import SourceOptions
 from syncd.core.match import duration
-from syncd.errors import BadRequest
 
 OURS = ("SYNCD_", "BACKUP_DAEMON_API_CREDENTIALS_")
 """What the names of syncd's own secrets in the environment begin with."""
@@ -24,13 +23,14 @@ OURS = ("SYNCD_", "BACKUP_DAEMON_API_CREDENTIALS_")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TEMPLATES = ("backup", "restore", "list", "evict", "terminate")
 
+Names = list[str]
 Seconds = Annotated[float, BeforeValidator(duration)]
 
 
 class CommandOptions(SourceOptions):
     """A command that writes a backup into a folder, and another that reads it."""
 
-    variables: list[str | dict[str, Any]] = Field(
+    variables: Variables = Field(
         default=[],
         description="what whoever asks for a backup or restore may say besides, by"
         " name, or with a default: [mode, {region: eu}]; what is said becomes"
@@ -75,7 +75,7 @@ class CommandOptions(SourceOptions):
         description="what the commands find in their environment, besides HOME, PATH,"
         " the language and the like",
     )
-    must_have_env_vars: list[str] = Field(
+    must_have_env_vars: Names = Field(
         default=[],
         description="what the commands get of syncd's own environment, where it must"
         " be set",
@@ -88,9 +88,7 @@ class CommandOptions(SourceOptions):
     quick_timeout: Seconds = Field(
         default=60.0, description="time that list, evict and terminate may take"
     )
-    grace: Seconds = Field(
-        default=10.0, description="time between SIGTERM and SIGKILL"
-    )
+    grace: Seconds = Field(default=10.0, description="time between SIGTERM and SIGKILL")
     full_restore: bool = Field(
         default=True, description="whether all of a backup may be restored at once"
     )
@@ -102,7 +100,7 @@ class CommandOptions(SourceOptions):
 
     @field_validator("variables")
     @classmethod
-    def _are_variables(cls, given: "list[str | dict[str, Any]]") -> Any:
+    def _are_variables(cls, given: Variables) -> Variables:
         declared(given)
         return given
 
@@ -128,37 +126,14 @@ class CommandOptions(SourceOptions):
         if not isinstance(said, dict):
             return said
         names, given = said.get("must_have_env_vars"), said.get("environment", {})
-        if not _is_texts(names) or not isinstance(given, dict):
+        if not isinstance(names, list) or not isinstance(given, dict):
             return said
-        found = {name: _ours(name) for name in names if not given.get(name)}
+        found = {
+            name: _ours(name)
+            for name in names
+            if isinstance(name, str) and not given.get(name)
+        }
         return {**said, "environment": {**given, **found}}
-
-
-def declared(variables: "list[str | dict[str, Any]]") -> dict[str, Any]:
-    """Return the declared variables with their defaults, None for those without.
-
-    Raise ValueError for what declares none, or one twice.
-    """
-    found: dict[str, Any] = {}
-    for one in variables:
-        if isinstance(one, dict) and len(one) != 1:
-            raise ValueError("has an object of several variables; write one for each")
-        ((name, default),) = (
-            one.items() if isinstance(one, dict) else {one: None}.items()
-        )
-        if not NAME.fullmatch(name) or name in OWN:
-            raise ValueError(
-                f"has {name!r}, which cannot be a variable's name; use letters, digits,"
-                f" '-' and '_', and none of {', '.join(OWN)}"
-            )
-        if name in found:
-            raise ValueError(f"has {name} twice; leave one out")
-        try:
-            of_variable(name, default)
-        except BadRequest as error:
-            raise ValueError(str(error)) from None
-        found[name] = default
-    return found
 
 
 def _ours(name: str) -> str:
@@ -177,7 +152,3 @@ def _ours(name: str) -> str:
 def _check_variable(name: str) -> None:
     if not _VARIABLE.fullmatch(name):
         raise ValueError(f"{name!r} cannot be the name of a variable; correct it")
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)

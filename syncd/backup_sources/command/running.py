@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-import subprocess
+import subprocess  # noqa: TID251 - this is a worker, where no Circus reaps
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -53,21 +53,21 @@ async def run(
     environment: Mapping[str, str],
     take_errors: Take | None = None,
     folder: Path | None = None,
-    timeout: float | None = None,
+    limit: float | None = None,
     grace: float = 10.0,
     plea: Callable[[], Awaitable[None]] | None = None,
 ) -> Ended:
     """Run a command and return what came of it, when nothing of it is left.
 
     ``take`` is told what it prints; on stderr too, unless ``take_errors`` is. When
-    its ``timeout`` (seconds) is over, or this is cancelled, it is asked to end
-    first by the ``plea``, then by SIGTERM, and after ``grace`` seconds killed.
+    its ``limit`` (seconds) is over, or this is cancelled, it is asked to end
+    first by the ``plea``, after ``grace`` seconds by SIGTERM, and then killed.
     Raise StorageError if it cannot be started.
     """
     kept = _Kept(words, environment, folder)
     try:
         kept.start(take, take_errors)
-        late = await _wait(kept, timeout, grace, plea)
+        late = await _wait(kept, limit, grace, plea)
         return kept.result(late=late)
     finally:
         kept.close()
@@ -75,13 +75,13 @@ async def run(
 
 async def _wait(
     kept: "_Kept",
-    timeout: float | None,
+    limit: float | None,
     grace: float,
     plea: Callable[[], Awaitable[None]] | None,
 ) -> bool:
     """Wait for the end, and bring it about when it is time; tell whether it was."""
     try:
-        done, _ = await asyncio.wait([kept.gone], timeout=timeout)
+        done, _ = await asyncio.wait([kept.gone], timeout=limit)
         late = not done
         if late:
             await _to_the_end(_end(kept, grace, plea), kept.kill)
@@ -98,6 +98,7 @@ async def _end(
     if plea is not None:
         with suppress(StorageError):  # told in the log; there are other ways
             await plea()
+        await asyncio.wait([kept.gone], timeout=grace)
     if not kept.gone.done():
         kept.tell(b"T")
         await asyncio.wait([kept.gone], timeout=grace)
@@ -190,7 +191,9 @@ class _Kept:
         """Return what the keeper told; raise StorageError if it could not start."""
         said = os.read(self._status, _CHUNK) if self.gone.done() else b""
         if not said:
-            raise StorageError(f"{self._words[0]} was lost sight of: its keeper is gone")
+            raise StorageError(
+                f"{self._words[0]} was lost sight of: its keeper is gone"
+            )
         told = msgspec.json.decode(said, type=_Told)
         if told.error is not None:
             raise StorageError(f"{self._words[0]} cannot be started: {told.error}")

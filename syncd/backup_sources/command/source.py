@@ -10,10 +10,14 @@ from typing import Any, Self
 
 from syncd.backup_sources.command import arguments
 from syncd.backup_sources.command.environment import environment
-from syncd.backup_sources.command.options import declared
 from syncd.backup_sources.command.output import Output
 from syncd.backup_sources.command.running import Ended, run
-from syncd.backup_sources.command.template import DATABASES, FOLDER, MAP, Template, parse
+from syncd.backup_sources.command.template import (
+    DATABASES,
+    FOLDER,
+    MAP,
+    parse,
+)
 from syncd.backup_sources.contract import Around, Tell
 from syncd.core.backup import Health, Report, Restoring, Wanted
 from syncd.errors import BadRequest, ConfigError, NotFound, StorageError
@@ -38,7 +42,7 @@ class Command:
         self._options = options
         self._scratch = around.scratch
         try:
-            self._declared = declared(options["variables"])
+            self._declared = arguments.declared(options["variables"])
             self._templates = {
                 deed: parse(options[deed], self._declared)
                 for deed in _DEEDS
@@ -224,7 +228,7 @@ class Command:
             take,
             take_errors=errors.feed,
             environment=self._environment,
-            timeout=self._quick,
+            limit=self._quick,
             grace=self._options["grace"],
         )
         errors.end()
@@ -251,7 +255,7 @@ class Command:
             output.feed,
             environment=self._environment,
             folder=folder,
-            timeout=self._options["timeout"],
+            limit=self._options["timeout"],
             grace=self._options["grace"],
             plea=plea if "terminate" in self._templates else None,
         )
@@ -259,9 +263,7 @@ class Command:
         _tell_end(ended, tell)
         return ended, output
 
-    async def _run(
-        self, deed: str, values: Values, tell: Tell
-    ) -> tuple[Ended, Output]:
+    async def _run(self, deed: str, values: Values, tell: Tell) -> tuple[Ended, Output]:
         """Run a command that must be quick."""
         tell.line(f"runs: {self._shown(deed, values)}")
         output = Output(tell.line)
@@ -269,7 +271,7 @@ class Command:
             self._templates[deed].expand(values),
             output.feed,
             environment=self._environment,
-            timeout=self._quick,
+            limit=self._quick,
             grace=self._options["grace"],
         )
         output.end()

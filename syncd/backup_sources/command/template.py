@@ -114,26 +114,23 @@ def _pieces(text: str, known: set[str]) -> Iterator[str | Place]:
 
 
 def _words(pieces: Iterable[str | Place]) -> Iterator[Word]:
-    word: list[str | Place] | None = None
-    quoted = closed = False
+    word: list[str | Place] = []
+    begun = quoted = closed = False
     for piece in pieces:
-        blank = isinstance(piece, str) and piece in _BLANK
-        if blank and not quoted:
-            if word is not None:
+        if not quoted and isinstance(piece, str) and piece in _BLANK:
+            if begun:
                 yield _joined(word)
-            word, closed = None, False
+            word, begun, closed = [], False, False
         elif closed:
             raise ValueError('goes on right after a closing "; put a blank there')
-        elif piece == '"' and word is None:
-            word, quoted = [], True
-        elif piece == '"' and quoted:
-            quoted, closed = False, True
+        elif piece == '"' and (quoted or not begun):
+            begun, quoted, closed = True, not quoted, quoted
         else:
-            word = word or []
+            begun = True
             word.append(piece)
     if quoted:
         raise ValueError('has a " that is never closed; close it')
-    if word is not None:
+    if begun:
         yield _joined(word)
 
 

@@ -22,11 +22,14 @@ _LARGE = 8 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def open_file(folders: Folders, path: str, stamp: Stamp) -> int:
+def open_file(folders: Folders, path: str, stamp: Stamp | None) -> int:
     """Return a descriptor of the file; StorageChanged unless it has the stamp."""
     folder, name = folders.at(path)
     descriptor = _opened(folder, name, path)
-    if is_unchanged(descriptor, stamp):
+    if stamp is None:
+        if kind_of(os.fstat(descriptor)) is Kind.FILE:
+            return descriptor
+    elif is_unchanged(descriptor, stamp):
         return descriptor
     os.close(descriptor)
     raise changed(path)

@@ -61,6 +61,7 @@ class LocalStorage:
         | Can.DIRECTORIES
         | Can.ANY_NAME
         | Can.KEEP_LOST
+        | Can.SHARE
     )
 
     def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
@@ -89,6 +90,10 @@ class LocalStorage:
             await asyncio.to_thread(watcher.stop)
         await self._visits.close()
         self._root.close()
+
+    def share(self) -> None:
+        """Leave what has a temporary name alone: it may be another's."""
+        self._temps.shared = True
 
     async def marker(self) -> str | None:
         """Return the id in the marker file; None if there is no such file."""
@@ -337,9 +342,9 @@ class LocalStorage:
         return False
 
     def open_files(
-        self, wanted: Sequence[tuple[str, Stamp]]
+        self, wanted: Sequence[tuple[str, Stamp | None]]
     ) -> list[int | StorageError]:
-        """Return a descriptor for each path that has its stamp."""
+        """Return a descriptor for each path that has its stamp, or needs none."""
         self._root.check()
         with Folders(self._root.handle) as folders:
             return [

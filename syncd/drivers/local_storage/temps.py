@@ -22,6 +22,8 @@ class Temps:
         self.ours = self._start.encode()
         """What our own names begin with, and nobody else's."""
         self._since = clock.nanoseconds()
+        self.shared = False
+        """Whether others, with names that we do not know, are at work, too."""
 
     def new(self) -> bytes:
         """Return a name that nothing else has, in use from now on."""
@@ -35,7 +37,7 @@ class Temps:
 
     def clear(self, folder: int, name: str) -> None:
         """Remove what has the name if a crash before our time left it behind."""
-        if not name.endswith(_SUFFIX) or name in self._in_use:
+        if self.shared or not name.endswith(_SUFFIX) or name in self._in_use:
             return
         with suppress(OSError):  # a later walk may be luckier
             status = os.lstat(name, dir_fd=folder)

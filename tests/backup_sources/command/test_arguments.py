@@ -156,3 +156,11 @@ def test_undeclared_variables_are_refused_with_those_there_are():
         arguments.variables({"mode": None}, {"worse": 1, "mode": 2, "evil": 3})
     with pytest.raises(BadRequest, match="declared are: none"):
         arguments.variables({}, {"x": 1})
+
+
+def test_declared_variables_have_defaults_or_none():
+    assert arguments.declared(["mode", {"region": "eu"}, {"n": 3}]) == {
+        "mode": None,
+        "region": "eu",
+        "n": 3,
+    }

@@ -1,4 +1,4 @@
-"""Commands that fail, hang, ignore signals, leave others behind and never stop talking."""
+"""Commands that fail, hang, ignore signals, leave others behind, never stop talking."""
 
 import asyncio
 import os
@@ -69,9 +69,7 @@ async def test_a_command_is_run_and_says_what_it_says():
 
 async def test_errors_can_be_told_apart():
     errors = bytearray()
-    _, printed = await said(
-        shell("echo out; echo err >&2"), take_errors=errors.extend
-    )
+    _, printed = await said(shell("echo out; echo err >&2"), take_errors=errors.extend)
 
     assert (printed, bytes(errors)) == (b"out\n", b"err\n")
 
@@ -100,9 +98,7 @@ async def test_what_cannot_be_started_is_an_error(words, why):
 
 async def test_words_arrive_as_they_are(tmp_path):
     words = ["", "a b", '"', "'", "$(id)", "\n", "-x", "é", "--"]
-    _, printed = await said(
-        python("import sys; print(ascii(sys.argv[1:]))", *words)
-    )
+    _, printed = await said(python("import sys; print(ascii(sys.argv[1:]))", *words))
 
     assert printed.decode().strip() == ascii(words)
 
@@ -141,7 +137,7 @@ async def test_a_command_heeds_signals_that_its_keeper_does_not():
 
 async def test_a_time_out_ends_it_politely(tmp_path):
     script = f"trap 'echo bye; exit 7' TERM; echo > {tmp_path}/up; sleep 600 & wait"
-    task = asyncio.ensure_future(said(shell(script), timeout=2))
+    task = asyncio.ensure_future(said(shell(script), limit=2))
     await appears_or_ends(tmp_path / "up", task)
     ended, printed = await task
 
@@ -163,7 +159,7 @@ async def test_a_time_out_kills_what_ignores_signals():
         "print('deaf', flush=True)\n"
         "time.sleep(600)\n"
     )
-    ended, printed = await said(python(program), timeout=3, grace=0.1)
+    ended, printed = await said(python(program), limit=3, grace=0.1)
 
     assert (ended.code, ended.late) == (-signal.SIGKILL, True)
     assert printed == b"deaf\n"
@@ -181,7 +177,7 @@ async def test_a_plea_comes_first(tmp_path):
         f"cd {tmp_path}; echo > up; while [ -e go ]; do sleep 0.05; done;"
         " echo pleased; rm up; exit 4"
     )
-    ended, printed = await said(shell(script), timeout=1, plea=plea, grace=30)
+    ended, printed = await said(shell(script), limit=1, plea=plea, grace=30)
 
     assert (ended.code, ended.late, printed) == (4, True, b"pleased\n")
 
@@ -267,7 +263,7 @@ async def test_nothing_outlives_a_killed_worker(tmp_path):
     await process.wait()
 
     async with asyncio.timeout(WITHIN):
-        while any(is_there(pid) for pid in [*pids, *(k.pid for k in keepers)]):
+        while any(is_there(pid) for pid in [*pids, *(str(k.pid) for k in keepers)]):
             await asyncio.sleep(0.01)
     assert len(keepers) == 1
 
@@ -295,9 +291,7 @@ async def test_who_still_writes_is_found(tmp_path):
     )
     words = python(program, str(tmp_path))
     script = f"{shlex.join(words)} & while [ ! -s {tmp_path}/dump ]"
-    ended, _ = await said(
-        shell(f"{script}; do sleep 0.05; done"), folder=tmp_path
-    )
+    ended, _ = await said(shell(f"{script}; do sleep 0.05; done"), folder=tmp_path)
 
     assert ended.left == 1
     assert len(ended.writing) == 1

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from syncd.backup_sources.command import arguments
 from syncd.backup_sources.command.template import Template, parse
+from syncd.errors import BadRequest
 
 BOTH = [
     ("%(data_folder)s", "{{ .data_folder }}"),
@@ -22,12 +23,14 @@ VALUES = st.one_of(
     st.booleans(),
     st.recursive(
         st.none() | st.booleans() | st.text(max_size=5),
-        lambda each: st.lists(each, max_size=3)
-        | st.dictionaries(st.text(max_size=5), each, max_size=3),
+        lambda each: (
+            st.lists(each, max_size=3)
+            | st.dictionaries(st.text(max_size=5), each, max_size=3)
+        ),
         max_leaves=5,
     ).filter(lambda value: isinstance(value, list | dict)),
 )
-EVIL = ['x --evil=1', '"', "a\nb", "'", "$(id)", "`id`", "a b", ";", "\t", '"a" "b"']
+EVIL = ["x --evil=1", '"', "a\nb", "'", "$(id)", "`id`", "a b", ";", "\t", '"a" "b"']
 
 
 def words(template: Template, **values) -> list[str]:
@@ -153,7 +156,7 @@ class TestProperties:
         for each in (value, evil):
             try:
                 given_ = arguments.variables({"mode": None}, {"mode": each})
-            except arguments.BadRequest:
+            except BadRequest:
                 assert str(each).startswith("-")
                 continue
             expected = [] if each == "" else ["-mode"]

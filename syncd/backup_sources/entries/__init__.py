@@ -1,0 +1,1 @@
+"""The source of a fresh install: the entries that syncd keeps in step."""

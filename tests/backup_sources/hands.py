@@ -1,0 +1,169 @@
+"""What the suite must know of a source: how people use what is backed up with it.
+
+A new source joins by a Hand here and its name in conftest.py. Its hand brings
+*two* databases that can be backed up (``databases``) and one that is there but
+empty, to be restored into (``spare``); the source that it makes must be one that
+allows all of the contract. ``content`` gives whatever makes two states of a database
+comparable with ``==``.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+from syncd.backup_sources.command.options import CommandOptions
+from syncd.backup_sources.command.source import Command
+from syncd.backup_sources.contract import Around, Source, Storage
+from syncd.backup_sources.entries.options import EntriesOptions
+from syncd.backup_sources.entries.source import Entries
+from tests.acceptance.trees import tree
+
+
+class Hand(Protocol):
+    """A person at work on what a source backs up."""
+
+    databases: tuple[str, str]
+    spare: str
+    plans: bool
+    """Whether a dry run tells what would be done to each thing."""
+    renames: bool
+    """Whether a database can be restored under another name."""
+
+    def source(self) -> Source:
+        """Return a source made anew, as for every job."""
+        ...
+
+    def fill(self, database: str, words: str) -> None:
+        """Have the database hold something that depends on the words alone."""
+        ...
+
+    def content(self, database: str) -> Any:
+        """Return what it holds."""
+        ...
+
+    def empty(self, database: str) -> None:
+        """Have the database hold nothing; it is still there."""
+        ...
+
+    def break_(self) -> None:
+        """Have what is backed up be out of reach."""
+        ...
+
+
+def fill(folder: Path, words: str) -> None:
+    """Put all sorts of things into a folder."""
+    empty(folder)
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "bare").mkdir()
+    (folder / "deep" / "er" / "words").write_text(words)
+    (folder / "words").write_text(words * 1000)
+    (folder / "none").touch()
+    (folder / "large").write_bytes(words.encode() * (3_000_000 // len(words)))
+    (folder / "link").symlink_to("nowhere")
+    (folder / f"é {words[0]}\n").write_text("odd")
+    odd = os.fsencode(folder) + b"/\xff\xfe"
+    os.close(os.open(odd, os.O_CREAT | os.O_WRONLY, 0o600))
+    (folder / "words").chmod(0o640)
+    for path in folder.rglob("*"):
+        # Whole seconds: not every dump keeps more.
+        if path.is_file() and not path.name.startswith(".syncd-"):
+            os.utime(path, (10**9, 10**9 + len(words)))
+
+
+def empty(folder: Path) -> None:
+    """Take away all but what is syncd's own."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if ".syncd-" in str(path.relative_to(folder)):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
+
+
+class EntriesHand:
+    databases = ("A", "B")
+    spare = "C d"
+    plans = True
+    renames = True
+
+    def __init__(self, home: Path) -> None:
+        self._scratch = home / "scratch"
+        self._scratch.mkdir()
+        self.roots = {name: home / name for name in (*self.databases, self.spare)}
+        for name, root in self.roots.items():
+            root.mkdir()
+            (root / ".syncd-marker").write_text(f'{{"entry": "of {name}"}}')
+
+    def storage(self, name: str) -> Storage:
+        return Storage(
+            driver="syncd.drivers.local_storage.storage:LocalStorage",
+            options={"root": str(self.roots[name])},
+            marker=f"of {name}",
+        )
+
+    def source(self) -> Source:
+        options = EntriesOptions().model_dump()
+        entries = {name: self.storage(name) for name in self.roots}
+        return Entries.create(options, Around(scratch=self._scratch, entries=entries))
+
+    def fill(self, database: str, words: str) -> None:
+        fill(self.roots[database], words)
+
+    def content(self, database: str) -> Any:
+        return tree(self.roots[database], metadata=True)
+
+    def empty(self, database: str) -> None:
+        empty(self.roots[database])
+
+    def break_(self) -> None:
+        for root in self.roots.values():
+            (root / ".syncd-marker").unlink()
+
+
+DUMP = Path(__file__).with_name("dump.py")
+"""A program like those that dump databases."""
+
+
+class CommandHand:
+    databases = ("alpha", "beta")
+    spare = "gamma"
+    plans = False
+    renames = True
+
+    def __init__(self, home: Path) -> None:
+        self._home = home / "server"
+        self._scratch = home / "scratch"
+        self._scratch.mkdir()
+        self.data = {name: self._home / name for name in (*self.databases, self.spare)}
+        for folder in self.data.values():
+            folder.mkdir(parents=True)
+
+    def options(self, **more: Any) -> dict[str, Any]:
+        run = " ".join(f'"{w}"' for w in (sys.executable, "-S", str(DUMP)))
+        server = shlex.quote(str(self._home))
+        options = {
+            "backup": f"{run} backup {server} %(data_folder)s %(dbs)s %(mode)s",
+            "restore": f"{run} restore {server} %(data_folder)s %(dbs)s %(dbmap)s",
+            "list": f"{run} list {server} %(data_folder)s",
+            "variables": ["mode"],
+            **more,
+        }
+        return CommandOptions(**options).model_dump()
+
+    def source(self) -> Source:
+        return Command.create(self.options(), Around(scratch=self._scratch))
+
+    def fill(self, database: str, words: str) -> None:
+        fill(self.data[database], words)
+
+    def content(self, database: str) -> Any:
+        return tree(self.data[database], metadata=True)
+
+    def empty(self, database: str) -> None:
+        empty(self.data[database])
+
+    def break_(self) -> None:
+        self._home.rename(self._home.with_name("gone"))
