@@ -10,7 +10,7 @@ from uuid import uuid4
 from syncd.backup.plan import Plan
 from syncd.backup.runner import Runner
 from syncd.core.backup import VaultView
-from syncd.core.errand import Deed
+from syncd.core.errand import Advance, Deed
 from syncd.errors import Unavailable
 from syncd.supervisor import content
 
@@ -24,11 +24,12 @@ LOOK = 0.02
 class Zip:
     """A vault as the bytes of a zip, which can be taken once."""
 
-    size: int | None = None
-    """How many bytes there are is known only at their end."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], tag: str) -> None:
+    def __init__(
+        self, chunks: AsyncIterator[bytes], size: int | None, tag: str
+    ) -> None:
         self._chunks = chunks
+        self.size = size
+        """How many bytes there are; None where nobody has told."""
         self.tag: str | None = tag
         """A vault never changes: its name tells which bytes these are."""
 
@@ -46,6 +47,12 @@ async def lent(
     """
     id = uuid4().hex[:12]
     socket = run / f"zip-{id}"
+    size: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    def told(advance: Advance) -> None:
+        if not size.done():
+            size.set_result(advance.progress.total_bytes)
+
     work = runner.work(
         plan,
         Deed.DOWNLOAD,
@@ -53,17 +60,27 @@ async def lent(
         folder=view.folder,
         vault=view.summary.name,
         asked={"socket": str(socket)},
+        told=told,
     )
     serving = asyncio.create_task(work, name=f"download {view.summary.name}")
     try:
         line = await _connected(socket, serving)
         async with aclosing(content.taken(line)) as chunks:
-            yield Zip(chunks, view.summary.name)
+            yield Zip(chunks, await _known(size), view.summary.name)
     finally:
         serving.cancel()
         await asyncio.wait([serving])
         with suppress(OSError):
             socket.unlink(missing_ok=True)
+
+
+async def _known(size: "asyncio.Future[int | None]") -> int | None:
+    """Return the length, which is told before, but by another way than, the bytes."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.shield(size)
+    except TimeoutError:
+        return None
 
 
 async def _connected(socket: Path, serving: "asyncio.Task[Any]") -> content.Line:

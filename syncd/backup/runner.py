@@ -195,7 +195,7 @@ class Runner:
         self, plan: Plan, deed: Deed, *, folder: str = "", **more: Any
     ) -> Done:
         """Have something done that is no job; return what came of it."""
-        id = more.pop("id")
+        id, told = more.pop("id"), more.pop("told", lambda _: None)
         try:
             return await self.workers.run(
                 Work(
@@ -206,7 +206,8 @@ class Runner:
                     scratch=str(self.logs.scratch(id)),
                     secrets=plan.secrets,
                     **more,
-                )
+                ),
+                told=told,
             )
         finally:
             await asyncio.to_thread(self.logs.forget, [id])

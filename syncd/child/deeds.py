@@ -204,8 +204,12 @@ async def _download(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
     socket = Path(str(doing.work.asked["socket"]))
+
+    def length(size: int) -> None:
+        doing.say.progress(Progress(total_bytes=size))
+
     async with Entered(store.lend(doing.vault, "a download")):
-        await stoppable(lambda: archives.given(vault, socket, doing.stopping))
+        await stoppable(lambda: archives.given(vault, socket, doing.stopping, length))
     return Done()
 
 

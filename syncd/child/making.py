@@ -9,9 +9,7 @@ from msgspec.structs import replace
 
 from syncd import clock
 from syncd.backup_sources.contract import Source
-from syncd.child import archives
 from syncd.child.doing import (
-    Counting,
     Doing,
     Entered,
     reason,
@@ -27,6 +25,7 @@ from syncd.core.errand import Done
 from syncd.core.job import Progress
 from syncd.core.vault import Summary
 from syncd.errors import BadRequest, NotFound, SyncdError
+from syncd.vaults import uploads
 from syncd.vaults.contract import Staging, VaultStore
 
 OURS = "syncd"
@@ -158,9 +157,13 @@ async def upload(doing: Doing) -> Done:
     begun = clock.monotonic()
 
     async def read(staging: Staging) -> Report:
-        empty = Summary(name=doing.vault, source="", made=0.0)
-        count = Counting(doing, empty, "unpacking")
-        return await stoppable(lambda: archives.taken(archive, staging, count))
+        doing.say.progress(Progress(phase="unpacking"))
+        taken = await stoppable(lambda: uploads.take_in(archive, staging.folder))
+        doing.say.line(f"{taken} members taken in")
+        names = await whole(
+            lambda: sorted(one.name for one in staging.folder.iterdir())
+        )
+        return Report(databases=names)
 
     try:
         sealed, report, failure = await _staged(doing, store, request, begun, read)

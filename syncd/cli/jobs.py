@@ -9,8 +9,8 @@ from syncd.core.job import Kind, State
 
 
 @click.command()
-@click.option("--kind", type=click.Choice(list(Kind)), help="Only jobs that do this.")
-@click.option("--state", type=click.Choice(list(State)), help="Only in this state.")
+@click.option("--kind", type=click.Choice([str(one) for one in Kind]), help="Only jobs that do this.")
+@click.option("--state", type=click.Choice([str(one) for one in State]), help="Only in this state.")
 @click.option("--vault", metavar="VAULT", help="Only those that make or read it.")
 @click.option("--limit", default=20, type=click.IntRange(1, 1000), show_default=True)
 @click.option("--offset", default=0, type=click.IntRange(0), help="Leave out so many.")

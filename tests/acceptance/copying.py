@@ -19,6 +19,7 @@ class Copying(Daemon):
 
     def __init__(self, home: Path | None = None, **settings: Any) -> None:
         self._backup = settings
+        self.secret = "unused"
         super().__init__("A", started=False, home=home)
         self.control: Path = self.home / "control.json"
         self.script(files={"db/a": "one", "other/b": "two"})
@@ -30,6 +31,15 @@ class Copying(Daemon):
         source = {**kind, "control": str(self.home / "control.json")}
         said["backup"] = {"source": source, "grace": 2, **self._backup}
         self.config.write_text(yaml.safe_dump(said))
+
+    def set_backup(self, **settings: Any) -> None:
+        """Say other things of backups; counts from the next start on."""
+        self._backup |= settings
+        self.write_config({})
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment it runs in, with a secret for its configuration."""
+        return {**super().environment(), "SYNCD_TEST_SECRET": self.secret}
 
     def script(self, **said: Any) -> None:
         """Tell the source what to do, besides what it was told."""
