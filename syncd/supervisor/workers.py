@@ -129,10 +129,12 @@ class Workers:
             )
             ending = asyncio.ensure_future(worker.ending.wait())
             either: list[asyncio.Future[Any]] = [child.gone, ending]
-            await asyncio.wait(
-                either, timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
-            ending.cancel()
+            try:
+                await asyncio.wait(
+                    either, timeout=left, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                ending.cancel()
             if child.gone.done():
                 break
             if not worker.ending.is_set():
