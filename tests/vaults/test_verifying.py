@@ -1,5 +1,4 @@
 import io
-import os
 import random
 
 import pytest
@@ -131,7 +130,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(store):
     keep(store, "a", {"A/1": b"x"})
     (pack,) = (store.root / "vaults/a/packs").iterdir()
     pack.rename(pack.with_name("aside"))
-    os.symlink("aside", pack)
+    pack.symlink_to("aside")
 
     assert {
         fault.path.partition("/")[0] for fault in store.get("a").verify(nothing)
