@@ -49,7 +49,8 @@ def list_(store: Path | None, config: Path | None, identity: Path | None) -> Non
     verification found something wrong: `syncd vault show NAME` tells what).
     """
     opened = store_at(store, config, identity)
-    rows = [vault_words.row(opened, name) for name in opened.vaults()]
+    pins = opened.pins()
+    rows = [vault_words.row(opened, name, pins.get(name)) for name in opened.vaults()]
     quarantined = opened.quarantined()
     if wants_json():
         return show.made({"vaults": rows, "quarantined": quarantined})

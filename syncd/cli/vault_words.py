@@ -13,7 +13,7 @@ from syncd.vaults.local import LocalStore
 UNKNOWN = Summary(name="", source="", made=0.0)
 
 
-def row(opened: LocalStore, name: str) -> dict[str, Any]:
+def row(opened: LocalStore, name: str, pin: Pin | None) -> dict[str, Any]:
     """Return what the table tells; a vault that cannot be read is damaged."""
     checked = opened.checked(name)
     try:
@@ -30,7 +30,7 @@ def row(opened: LocalStore, name: str) -> dict[str, Any]:
         "stored": summary.stored,
         "valid": "damaged" if damaged else "failed" if summary.failed else "yes",
         "verified": checked.at if checked else None,
-        "pin": msgspec.to_builtins(opened.pins().get(name)),
+        "pin": msgspec.to_builtins(pin),
     }
 
 

@@ -103,11 +103,8 @@ class LocalStaging:
         return lines, packed + stored
 
     def _seal(self, summary: Summary, lines: list[Line], stored: int) -> Summary:
-        digests = {
-            f"{PACKS}/{line.pack}".encode(): line.pack[:DIGITS]
-            for line in lines
-            if line.pack is not None
-        }
+        packs = {line.pack for line in lines}
+        digests = {f"{PACKS}/{pack}".encode(): pack[:DIGITS] for pack in packs if pack}
         for line in lines:
             if line.pack is None and line.sha256 is not None:
                 name = encoded(f"{DATA}/{listing.path(line)}")

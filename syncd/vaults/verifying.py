@@ -41,10 +41,13 @@ class Verification:
         except StorageError as error:
             return [Fault(manifest.NAME, str(error))]
         faults = self._names(digests)
-        lines, trouble = self._lines(digests)
-        faults += trouble
-        packs, data = _by_place(lines)
-        if not trouble:
+        try:
+            lines = self._lines(digests)
+        except StorageError as error:
+            faults.append(Fault(listing.NAME, str(error)))
+            lines = None
+        packs, data = _by_place(lines or ())
+        if lines is not None:
             faults += self._strangers(digests, packs, data)
         with ThreadPoolExecutor(_THREADS, "verify") as pool:
             for found in pool.map(
@@ -61,17 +64,17 @@ class Verification:
             for name in sorted(there - digests.keys())
         ]
 
-    def _lines(self, digests: Mapping[bytes, str]) -> tuple[list[Line], list[Fault]]:
+    def _lines(self, digests: Mapping[bytes, str]) -> list[Line] | None:
+        """Return the listing; None if it is not the one that was sealed."""
         own = spellings(listing.NAME)
         name = next((each for each in own if each in digests), None)
         if name is None:
-            return [], [Fault(listing.NAME, "it is not in the manifest")]
-        try:
-            with telling(listing.NAME):
-                content = (self._folder / name.decode()).read_bytes()
-            return listing.read(self._coder.decode(content, name.decode())), []
-        except StorageError as error:
-            return [], [Fault(name.decode(), str(error))]
+            raise StorageError("it is not in the manifest")
+        with telling(listing.NAME):
+            content = (self._folder / name.decode()).read_bytes()
+        if hashlib.sha256(content).hexdigest() != digests[name]:
+            return None  # told as every other file whose digest differs
+        return listing.read(self._coder.decode(content, name.decode()))
 
     def _strangers(
         self,

@@ -1,7 +1,6 @@
 """syncd vault, on real stores."""
 
 import json
-import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -222,10 +221,10 @@ class TestExport:
     @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x"])
     def test_of_a_damaged_vault_nothing_is_left_half(self, store, tmp_path, name):
         spoil(store, "a")
-        before = sorted(os.listdir(tmp_path))
+        before = sorted(path.name for path in tmp_path.iterdir())
 
         assert vault("export", "a", str(tmp_path / name)).code == 74
-        assert sorted(os.listdir(tmp_path)) == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
 
     def test_a_part_that_is_not_there(self, store, tmp_path):
         assert vault("export", "a", str(tmp_path / "x"), "--path", "Z").code == 66

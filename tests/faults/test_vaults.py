@@ -17,7 +17,7 @@ from tests.vaults.goods import MADE, files_of, held, item, keep, nothing
 
 @pytest.fixture(params=["plain", "encrypted"])
 def copies(request, tmp_path):
-    """Return what does a deed on copies of a store, killed ever later, and gives them."""
+    """Return what does a deed on copies of a store, killed ever later."""
     kind = request.param
 
     def kill(deed):

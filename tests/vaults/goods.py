@@ -12,7 +12,7 @@ OLD = 1_700_000_000_000_000_000
 """A time long before any backup of these tests."""
 MADE = 1_790_000_000.0
 
-Goods = Mapping[str, bytes | None | str]
+Goods = Mapping[str, bytes | str | None]
 """Path -> content of a file, target of a link; None for a folder."""
 
 
@@ -57,12 +57,13 @@ def keep(
 def held(vault: LocalVault) -> dict[str, bytes | str | None]:
     """Return all that a vault holds, as goods."""
     found: dict[str, bytes | str | None] = {}
-    items = list(vault.items())
-    for one in items:
+    files: list[Item] = []
+    for one in vault.items():
         found[one.path] = one.target if one.kind is ItemKind.LINK else None
-    files = [one for one in items if one.kind is ItemKind.FILE]
-    for one, content in vault.open(files):
-        found[one.path] = content.read()
+        if one.kind is ItemKind.FILE:
+            files.append(one)
+    for file, content in vault.open(files):
+        found[file.path] = content.read()
     return found
 
 

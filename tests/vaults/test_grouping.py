@@ -15,7 +15,7 @@ ITEMS = st.dictionaries(
 def test_everything_is_in_one_group_and_groups_are_bounded(items):
     groups = list(grouped(items))
 
-    assert sorted((i.path for g in groups for i in g)) == [i.path for i in items]
+    assert sorted(i.path for g in groups for i in g) == [i.path for i in items]
     for group in groups:
         assert group
         assert len(group) <= MOST_THINGS

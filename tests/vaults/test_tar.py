@@ -23,7 +23,9 @@ TIMES = st.integers(-(2**40), 2**40) | st.integers(0, 2**31)
     TIMES,
     NAMES,
 )
-def test_everybody_reads_what_we_write(name, kind, content, mode, second, target):
+def test_everybody_reads_what_we_write(  # noqa: PLR0917 - drawn
+    name, kind, content, mode, second, target
+):
     content = content if kind is ItemKind.FILE else b""
     item = Item(
         path=name,

@@ -54,10 +54,10 @@ class Packed:
             info.compress_type = zipfile.ZIP_DEFLATED
             self._zip.writestr(info, content)
             return
-        info = tarfile.TarInfo(name)
-        info.type, info.size, info.linkname = kind, len(content), target
-        info.mode, info.mtime = stat.S_IMODE(mode), 1_700_000_000
-        self._tar.addfile(info, io.BytesIO(content))
+        member = tarfile.TarInfo(name)
+        member.type, member.size, member.linkname = kind, len(content), target
+        member.mode, member.mtime = stat.S_IMODE(mode), 1_700_000_000
+        self._tar.addfile(member, io.BytesIO(content))
 
 
 @pytest.fixture(
@@ -304,7 +304,7 @@ def test_odd_names_come_out_as_they_were(tmp_path, out):
         tar.addfile(tarfile.TarInfo(name))
     take_in(tmp_path / "t", out)
 
-    assert os.listdir(os.fsencode(out)) == [b"odd\xff"]
+    assert [os.fsencode(path.name) for path in out.iterdir()] == [b"odd\xff"]
 
 
 def test_an_archive_that_is_not_there_is_no_bad_request(tmp_path, out):

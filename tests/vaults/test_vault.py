@@ -31,7 +31,7 @@ TREES = st.dictionaries(
 
 
 def flat(tree, above=""):
-    found = {}
+    found: dict[str, bytes | str | None] = {}
     for name, what in tree.items():
         path = f"{above}{name}"
         if isinstance(what, dict):
@@ -145,34 +145,38 @@ def test_a_content_may_be_left_half_read(any_store):
 @pytest.mark.parametrize("by_command", [False, True], ids=["added", "written"])
 def test_no_byte_can_change_without_reading_telling(any_store, tmp_path, by_command):
     store = any_store()
-    goods = {"A/1": b"some content" * 100, "A/big": b"large" * 300_000, "A/l": "1"}
+    goods: dict[str, bytes | str] = {
+        "A/1": b"some content" * 100,
+        "A/big": b"large" * 300_000,
+        "A/l": "1",
+    }
     with store.stage("a", "s", job="j") as staging:
         if by_command:
             (staging.folder / "A").mkdir()
             write(staging.folder, goods)
         else:
-            for path, what in goods.items():
-                content = io.BytesIO(what) if isinstance(what, bytes) else None
-                staging.add(item(path, what), content)
+            for name, what in goods.items():
+                file = io.BytesIO(what) if isinstance(what, bytes) else None
+                staging.add(item(name, what), file)
         staging.seal(Summary(name="a", source="s", made=MADE))
     folder = store.root / "vaults" / "a"
     read = [f for f in files_of(folder) if f.parent != folder or "contents" in f.name]
     assert len(read) >= 3
-    for file in read:
-        content = file.read_bytes()
+    for path in read:
+        content = path.read_bytes()
         for place in (0, len(content) // 3, len(content) // 2):
-            if file.suffix == ".tar" and content[place] == 0:
+            if path.suffix == ".tar" and content[place] == 0:
                 continue  # between contents, where reading has no business
             spoilt = bytearray(content)
             spoilt[place] ^= 4
-            file.write_bytes(spoilt)
-            if is_content(file, place):
+            path.write_bytes(spoilt)
+            if is_content(path, place):
                 with pytest.raises(StorageError):
                     held(store.get("a"))
-        file.write_bytes(content[: len(content) // 4])
+        path.write_bytes(content[: len(content) // 4])
         with pytest.raises(StorageError):
             held(store.get("a"))
-        file.write_bytes(content)
+        path.write_bytes(content)
     assert held(store.get("a")).items() >= goods.items()
 
 

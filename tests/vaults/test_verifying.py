@@ -1,11 +1,14 @@
 import io
-import os
 import random
+from hashlib import sha256
 
 import pytest
 
 from syncd.core.vault import Summary
+from syncd.vaults.coding import Coder
+from syncd.vaults.keys import Keys
 from syncd.vaults.reading import DATA
+from tests.vaults.conftest import IDENTITY
 from tests.vaults.goods import MADE, files_of, item, keep, nothing
 
 GOODS = {"A": None, "A/1": b"one", "A/l": "1", "A/big": bytes(range(256)) * 5000}
@@ -131,8 +134,29 @@ def test_a_file_that_cannot_be_read_is_a_fault(store):
     keep(store, "a", {"A/1": b"x"})
     (pack,) = (store.root / "vaults/a/packs").iterdir()
     pack.rename(pack.with_name("aside"))
-    os.symlink("aside", pack)
+    pack.symlink_to("aside")
 
     assert {
         fault.path.partition("/")[0] for fault in store.get("a").verify(nothing)
     } == {"packs"}
+
+
+def test_a_vault_that_was_sealed_wrongly_is_found(any_store):
+    store = any_store()
+    keep(store, "a", {"A/good": b"x", "A/bad": b"y"})
+    place = store.root / "vaults/a"
+    (file,) = place.glob("contents.jsonl*")
+    keys = Keys(IDENTITY) if file.suffix == ".age" else None
+    coder = Coder(compress=".zst" in file.suffixes, keys=keys)
+    text = coder.decode(file.read_bytes(), file.name)
+    digest = sha256(b"y").hexdigest().encode()
+    wrong = coder.encode(text.replace(digest, b"0" * 64))
+    manifest = (place / "MANIFEST.sha256").read_bytes()
+    before, after = (sha256(one).hexdigest() for one in (file.read_bytes(), wrong))
+    file.write_bytes(wrong)
+    (place / "MANIFEST.sha256").write_bytes(
+        manifest.replace(before.encode(), after.encode())
+    )
+
+    (fault,) = store.get("a").verify(nothing)
+    assert fault.path.endswith(": A/bad")

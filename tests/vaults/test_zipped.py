@@ -3,7 +3,6 @@ import zipfile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from syncd.core.vault import ItemKind
 from syncd.errors import StorageError
