@@ -190,6 +190,7 @@ class TestMeanwhile:
         _, report = await home.back_up(into)
 
         assert data(into) == {"A/file": b"now, and longer"}
+        assert into.reads == ["A/file"]
         assert into.held["A/file"][0].mtime_ns == file.stat().st_mtime_ns
         assert (report.torn, report.failed) == ([], {})
 
