@@ -225,6 +225,11 @@ class TestBesides:
     async def test_health_tells_whether_it_is_there(self, hand):
         assert (await hand.source().health()).reachable
 
+    async def test_health_never_raises(self, hand):
+        hand.break_()
+
+        assert (await hand.source().health()).detail is not None
+
     async def test_names_can_be_asked_for_though_not_of_every_source(self, hand):
         names = await hand.source().databases()
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from syncd.backup_sources.command.template import (
     MAP,
     parse,
 )
+from syncd.backup_sources.command.watching import watched
 from syncd.backup_sources.contract import Around, Tell
 from syncd.core.backup import Health, Report, Restoring, Wanted
 from syncd.errors import BadRequest, ConfigError, NotFound, StorageError
@@ -250,15 +251,17 @@ class Command:
 
         tell.line(f"runs: {self._shown(deed, values)}")
         output = Output(tell.line)
-        ended = await run(
-            self._templates[deed].expand(values),
-            output.feed,
-            environment=self._environment,
-            folder=folder,
-            limit=self._options["timeout"],
-            grace=self._options["grace"],
-            plea=plea if "terminate" in self._templates else None,
-        )
+        grows = deed == "backup"
+        async with watched(folder, tell.progress) if grows else nullcontext():
+            ended = await run(
+                self._templates[deed].expand(values),
+                output.feed,
+                environment=self._environment,
+                folder=folder,
+                limit=self._options["timeout"],
+                grace=self._options["grace"],
+                plea=plea if "terminate" in self._templates else None,
+            )
         output.end()
         _tell_end(ended, tell)
         return ended, output

@@ -72,6 +72,7 @@ async def restore(
         except (StorageError, ConfigError) as error:
             failed[way.entry] = str(error)
             continue
+        tally.tell()
         failed |= troubles
         counts = {deed: counts.get(deed, 0) + done[deed] for deed in done}
     for path, why in list(failed.items())[:MOST_LINES]:

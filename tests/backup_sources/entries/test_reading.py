@@ -190,6 +190,7 @@ class TestMeanwhile:
         _, report = await home.back_up(into)
 
         assert data(into) == {"A/file": b"now, and longer"}
+        assert into.reads == ["A/file"]
         assert into.held["A/file"][0].mtime_ns == file.stat().st_mtime_ns
         assert (report.torn, report.failed) == ([], {})
 
@@ -348,7 +349,10 @@ class TestTroubles:
         assert "carries no marker" in report.failed["A"]
         assert list(into.held) == ["B/file"]
         assert list(root.iterdir()) == []
-        assert not (await home.source().health()).reachable
+        health = await home.source().health()
+        assert "A: its storage carries no marker" in health.detail
+        assert (health.reachable, health.figures["missing"]) == (True, 1)
+        assert not (await home.source("A").health()).reachable
 
     async def test_a_storage_that_is_another_fails(self, home):
         home.local("A", marker="of another")
