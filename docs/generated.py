@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from syncd.cli.main import syncd
+from syncd.config.access import Accounts, Tls
 from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.drivers import registry
 
@@ -23,6 +24,8 @@ PARTS: list[tuple[str, type[BaseModel]]] = [
     ("entries.NAME.guard.", Guard),
     ("log.", Log),
     ("limits.", Limits),
+    ("tls.", Tls),
+    ("accounts.", Accounts),
 ]
 
 
@@ -77,6 +80,8 @@ def _default(field: FieldInfo) -> str:
         return "Required."
     if isinstance(value, BaseModel):
         return "See below."
+    if value is None or isinstance(value, bool):
+        value = str(value).lower()
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
