@@ -22,7 +22,7 @@ from syncd.api.operation import Operation, Usual
 from syncd.api.pace import Pace, slow_down
 from syncd.api.rooms import Rooms
 from syncd.core.permission import LOOKING, NOBODY, Action, Who
-from syncd.errors import BadRequest, NotFound, SyncdError, TooLarge
+from syncd.errors import BadRequest, NotAllowed, NotFound, SyncdError, TooLarge
 from syncd.store.audit import Line, Outcome
 from syncd.text import printable
 
@@ -173,6 +173,18 @@ class Handler(RequestHandler):
         except SyncdError as error:
             self._refusal = error
         self._check_announced()
+
+    async def is_welcome(self) -> bool:
+        """Tell whether who asks may still do so; for answers that take long."""
+        needed = self.needed(str(self.request.method))
+        try:
+            if needed is not None:
+                (await self.desk.auth.enter(self.request)).require(needed)
+        except NotAllowed:
+            return False
+        except SyncdError:
+            return True  # That cannot be told now.
+        return True
 
     def _check_announced(self) -> None:
         said = self.request.headers.get("Content-Length", "")

@@ -10,16 +10,19 @@ import httpx
 import pytest
 
 from syncd import clock
+from syncd.api import accounts as watching
 from syncd.api import auth as auths
+from syncd.api import passwords as comparing
 from syncd.api import signing
 from syncd.api.accounts import MARK
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import COOKIE, Pair
 from syncd.api.server import Server, all_routes
+from syncd.api.sync_v1 import events
 from syncd.core.permission import Action, Role
 from syncd.errors import ConfigError
 from syncd.store import passwords, sessions, tokens, users
-from tests.api.accounts import PASSWORD, Town, town
+from tests.api.accounts import KEPT, PASSWORD, Town, town
 
 OPEN = {
     ("/health/live", "GET"),
@@ -460,3 +463,37 @@ async def test_others_reach_us_only_where_somebody_can_log_in(tmp_path, house):
         async with httpx.AsyncClient(trust_env=False) as client:
             said = await client.get(f"http://127.0.0.1:{port}/api/v1.0/rules")
     assert said.status_code == 401
+
+
+async def test_whoever_was_just_added_can_log_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(watching, "OFTEN", -1.0)
+    async with town(tmp_path) as place:
+        assert (await place.http.get("/rules")).status_code == 200
+        await place.store.run(users.add, OPERATOR, Role.OPERATOR, KEPT, 0.0)
+
+        assert await logged_in(place)
+
+
+async def test_a_stream_ends_with_the_right_to_listen(crowd, monkeypatch):
+    monkeypatch.setattr(events, "HEARTBEAT", 0.05)
+    async with crowd.http.stream("GET", "/events", auth=(VIEWER, PASSWORD)) as answer:
+        lines = answer.aiter_lines()
+        while "still here" not in await anext(lines):
+            pass
+        await crowd.store.run(users.disable, VIEWER, True)
+        await crowd.notice()
+
+        with pytest.raises((httpx.RemoteProtocolError, StopAsyncIteration)):
+            async with asyncio.timeout(30):
+                while True:
+                    await anext(lines)
+
+
+async def test_only_so_many_passwords_wait_to_be_compared(crowd, monkeypatch):
+    monkeypatch.setattr(comparing, "MOST_WAITING", 0)
+
+    answer = await crowd.http.get("/rules", auth=(VIEWER, PASSWORD))
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    monkeypatch.undo()
+    assert (await crowd.http.get("/rules", auth=(VIEWER, PASSWORD))).status_code == 200

@@ -1,5 +1,6 @@
 """How a command reaches the index, whoever has it."""
 
+import os
 import threading
 
 import pytest
@@ -46,3 +47,15 @@ def test_a_daemon_that_makes_none_is_waited_for_so_long(tmp_path, monkeypatch):
     monkeypatch.setattr(accounts, "PATIENCE", 0.0)
     with single.held(tmp_path), pytest.raises(AlreadyRunning):
         accounts.on_index(tmp_path, lambda _: "done")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_makes_belongs_to_the_daemons_user(tmp_path):
+    os.chown(tmp_path, 1234, 1235)
+
+    accounts.on_index(tmp_path, lambda _: None)
+    accounts.close_the_door(tmp_path)
+
+    files = {file.name: file.stat() for file in tmp_path.iterdir()}
+    assert {"index.db", "lock", "accounts"} <= files.keys()
+    assert {(one.st_uid, one.st_gid) for one in files.values()} == {(1234, 1235)}
