@@ -98,7 +98,6 @@ class Server:
 
     def _furnished(self) -> Desk:
         rooms = self._rooms
-        document = openapi.described(all_routes(), rooms)
         return Desk(
             rooms=rooms,
             gate=Gate(self.addresses, self._names),
@@ -106,7 +105,7 @@ class Server:
             metrics=Metrics(rooms),
             body_limit=self._limits.body,
             opened=clock.monotonic(),
-            documents={"openapi": document},
+            documents={"openapi": lambda: openapi.described(all_routes(), rooms)},
         )
 
 

@@ -4,6 +4,7 @@ Free of the HTTP client, which the daemon itself has no use for.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -11,6 +12,15 @@ import click
 
 DEFAULT_URL = "http://127.0.0.1:3862"
 PREFIX = "/api/v1.0"
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("config/syncd.yaml"),
+    show_default=True,
+    help="The configuration file.",
+)
+"""For commands that read the configuration themselves."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
