@@ -90,7 +90,7 @@ class Document(Handler):
     @on("GET")
     async def document_openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description of every address."""
-        document: dict[str, Any] = self.desk.documents["openapi"]
+        document: dict[str, Any] = self.desk.document("openapi")
         return document
 
 
@@ -100,7 +100,7 @@ class Door(Handler):
     @on("GET")
     async def greet(self) -> Greeting:
         """Tell where the API is, and its description."""
-        version = self.desk.rooms.version
+        version = self.desk.rooms.version()
         return Greeting("syncd", version, "/api/v1.0", "/openapi.json")
 
 

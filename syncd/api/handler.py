@@ -1,7 +1,7 @@
 """What every handler does alike: let in, parse, call, answer, refuse."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
@@ -84,9 +84,16 @@ class Desk:
     body_limit: int
     opened: float
     """When the server came up, by the monotonic clock."""
-    documents: dict[str, Any] = field(default_factory=dict)
-    """What is made once and answered as it is: the OpenAPI document."""
+    documents: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    """What makes the documents that are answered as they are: OpenAPI's."""
     visits: Visits = field(default_factory=Visits)
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def document(self, name: str) -> Any:
+        """Return a document, made when it is first asked for."""
+        if name not in self.made:
+            self.made[name] = self.documents[name]()
+        return self.made[name]
 
 
 @stream_request_body

@@ -502,8 +502,8 @@ class Rooms(Struct, frozen=True, kw_only=True):
     past: Past
     news: News
     read: Read
-    drivers: Sequence[DriverView]
-    version: str
+    drivers: Callable[[], Sequence[DriverView]]
+    version: Callable[[], str]
     rules_schema: dict[str, Any] = field(default_factory=lambda: RULES_SCHEMA)
     """What a rules document may say, as JSON Schema."""
     state: Callable[[], StateView] = lambda: StateView(usable=True, last_stop="clean")

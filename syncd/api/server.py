@@ -146,7 +146,6 @@ class Server:
         rooms, names = self._rooms, [*self._names]
         if any(not is_loopback(host) for host, _ in self.addresses):
             names.append(socket.gethostname())
-        document = openapi.described(all_routes(), rooms)
         return Desk(
             rooms=rooms,
             gate=Gate(self.addresses, names, scheme="https" if self._tls else "http"),
@@ -155,7 +154,7 @@ class Server:
             metrics=Metrics(rooms),
             body_limit=self._limits.body,
             opened=clock.monotonic(),
-            documents={"openapi": document},
+            documents={"openapi": lambda: openapi.described(all_routes(), rooms)},
         )
 
 

@@ -8,8 +8,7 @@ from sqlalchemy import Connection
 
 from syncd import clock
 from syncd.cli import accounts, show
-from syncd.cli.check import CONFIG
-from syncd.cli.options import talks, wants_json
+from syncd.cli.options import CONFIG, talks, wants_json
 from syncd.core.permission import Role, role_named
 from syncd.errors import BadRequest
 from syncd.store import passwords, tokens, users
