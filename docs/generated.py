@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from syncd.backup_sources import registry as backup_sources
 from syncd.cli.main import syncd
 from syncd.config import backup
+from syncd.config.access import Accounts, Tls
 from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.drivers import registry
 
@@ -33,6 +34,8 @@ PARTS: list[tuple[str, type[BaseModel]]] = [
     ("log.", Log),
     ("limits.", Limits),
     *((_prefix(place), model) for place, model in backup.MODELS.items()),
+    ("tls.", Tls),
+    ("accounts.", Accounts),
 ]
 
 
@@ -95,6 +98,8 @@ def _default(field: FieldInfo) -> str:
         return "Required."
     if isinstance(value, BaseModel):
         return "See below."
+    if value is None or isinstance(value, bool):
+        value = str(value).lower()
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, tuple) and not hasattr(value, "_fields"):

@@ -9,7 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from syncd import clock
-from syncd.api.events import News
+from syncd.api.server import Server
 from syncd.backup.plan import (
     Hooks,
     Mail,
@@ -23,14 +23,13 @@ from syncd.backup.runner import Runner
 from syncd.backup.scheduler import Scheduler
 from syncd.backup.service import Service
 from syncd.backup_sources import registry
-from syncd.config import backup
+from syncd.config import Config, backup
 from syncd.config.backup import Backup, Hook, Section
 from syncd.core import cron
 from syncd.core.errand import Command, Part
 from syncd.core.job import RETRIES, Kind
 from syncd.errors import ConfigError
-from syncd.store.database import Store
-from syncd.supervisor.workers import Workers
+from syncd.parts import Parts
 
 LOCAL = "syncd.vaults.described:local"
 """What makes a store of vaults that is a local folder."""
@@ -52,33 +51,32 @@ class Copies:
         self.works = works
         """What never ends by itself."""
 
+    def show(self, server: Server) -> None:
+        """Have the API answer for them."""
+        server.add(
+            backups=self.services["full"],
+            incremental=self.services.get("incremental"),
+            copies=self.runner,
+        )
+
 
 @asynccontextmanager
-async def opened(
-    said: Mapping[str, Any] | None,
-    state: Path,
-    *,
-    store: Store,
-    workers: Workers,
-    news: News,
-    entries: Mapping[str, dict[str, Any]],
-    secrets: frozenset[str],
-) -> AsyncIterator[Copies]:
+async def opened(loaded: Config, parts: Parts) -> AsyncIterator[Copies]:
     """Open the rooms of backups; at the end, end what runs.
 
-    ``said`` is what the configuration says of them, ``entries`` those that sources may
-    read. What could not be looked at yet is looked at beside.
+    The vault stores are looked into beside; until then nothing is done with them.
     """
-    section = backup.read(said)
-    chosen = plans(section, state, entries, secrets)
+    state = loaded.state.absolute()
+    section = backup.read(loaded.backup)
+    chosen = plans(section, state, parts.storages, loaded.secrets())
     async with AsyncExitStack() as rooms:
         runner = Runner(
-            store,
-            workers,
+            parts.store,
+            parts.supervisor.workers,
             state,
             chosen,
             now=clock.timestamp,
-            tell=news.tell,
+            tell=parts.news.tell,
             parallel=section.parallel,
         )
         services = {

@@ -74,7 +74,11 @@ async def serve(
         service.ready()
         ready()
         log.get(__name__).info("ready", action="start", entries=len(loaded.entries))
-        await signals.told_to_stop(parts.works, lambda: _reload(parts.rulebook, door))
+        copies = await _loaded("syncd.copies")
+        opened = await rooms.enter_async_context(copies.opened(loaded, parts))
+        opened.show(door)
+        works = [*parts.works, *opened.works]
+        await signals.told_to_stop(works, lambda: _reload(parts.rulebook, door))
         service.stopping()
         log.get(__name__).info("stopping", action="stop")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -10,10 +10,9 @@ from uuid import uuid4
 import msgspec
 import structlog
 
-from syncd import clock, config, copies, wire
+from syncd import clock, config, wire
 from syncd.api.events import News
 from syncd.config import Config
-from syncd.copies import Copies
 from syncd.core.file import Slot
 from syncd.core.keeping import Promise
 from syncd.core.world import Member
@@ -71,8 +70,7 @@ async def furnish(
         await referee.drop_copies(slot)
     await parts.open_rulebook()
     await rooms.enter_async_context(supervisor.working(parts.duties))
-    parts.copies = await rooms.enter_async_context(parts.backups())
-    parts.works = [damage, referee.task, kept, *parts.copies.works]
+    parts.works = [damage, referee.task, kept]
     return parts
 
 
@@ -114,7 +112,6 @@ class Parts:
             now=clock.timestamp,
         )
         self.rulebook: Rulebook
-        self.copies: Copies
         self._questions = Questions(self.supervisor.send)
         slots = {name: known[name].slot for name in loaded.entries}
         self.undoing = Undoing(store, self._questions, slots)
@@ -146,20 +143,12 @@ class Parts:
         )
         await self.rulebook.open()
 
-    def backups(self) -> AbstractAsyncContextManager[Copies]:
-        """Return the rooms of backups, to be opened."""
-        return copies.opened(
-            self._loaded.backup,
-            self._state,
-            store=self.store,
-            workers=self.supervisor.workers,
-            news=self.news,
-            entries={name: self._storage(name) for name in self._loaded.entries},
-            secrets=self._loaded.secrets(),
-        )
+    @property
+    def storages(self) -> dict[str, dict[str, Any]]:
+        """Return the entries as sources of backups want to know them."""
+        return {name: self._storage(name) for name in self._loaded.entries}
 
     def _storage(self, name: str) -> dict[str, Any]:
-        """Return an entry as a source of backups wants to know it."""
         settings = self.duties.settings[name]
         return {
             "driver": settings.driver,

@@ -1,6 +1,6 @@
 """Shows the open rooms of a daemon to the API, and makes the server of it."""
 
-from importlib.metadata import version
+from importlib import import_module
 
 from syncd.api import desk, past
 from syncd.api.auth import Auth, Policy
@@ -29,15 +29,10 @@ def server(loaded: Config, parts: Parts) -> Server:
         past=past.Past(parts.undoing),
         news=parts.news,
         read=content.read,
-        drivers=[
-            DriverView(name=name, about=one.description, options=one.options)
-            for name, one in registry.schemas().items()
-        ],
-        version=version("syncd"),
-        copies=parts.copies.runner,
-        backups=parts.copies.services["full"],
-        incremental=parts.copies.services.get("incremental"),
+        drivers=_drivers,
+        version=_version,
         rules_schema=schema(),
+        opening=True,
         state=lambda: StateView(
             usable=referee.trouble is None,
             reason=referee.trouble,
@@ -63,3 +58,15 @@ def server(loaded: Config, parts: Parts) -> Server:
         auth=Auth(store, loaded.state, policy),
         tls=(lambda: certificates.context(tls)) if tls else None,
     )
+
+
+def _drivers() -> list[DriverView]:
+    return [
+        DriverView(name=name, about=one.description, options=one.options)
+        for name, one in registry.schemas().items()
+    ]
+
+
+def _version() -> str:
+    version: str = import_module("importlib.metadata").version("syncd")
+    return version

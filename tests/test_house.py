@@ -10,7 +10,8 @@ from configparser import ConfigParser
 from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, UnionType
+from typing import get_args
 
 import pytest
 import yaml
@@ -148,8 +149,8 @@ class TestDocumentation:
         nested = {
             f"{name}."
             for name, field in Config.model_fields.items()
-            if isinstance(field.annotation, type)
-            and issubclass(field.annotation, BaseModel)
+            for kind in [field.annotation, *one_of(field.annotation)]
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
         }
 
         said = {prefix for prefix, _ in models}
@@ -201,6 +202,11 @@ class TestDocumentation:
         }
 
         assert {room for room in rooms if f"     {room} " not in said} == set()
+
+
+def one_of(annotation: object) -> tuple[object, ...]:
+    """Return the types of ``ONE | ANOTHER``."""
+    return get_args(annotation) if isinstance(annotation, UnionType) else ()
 
 
 def plain(where: str) -> str:

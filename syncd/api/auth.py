@@ -90,13 +90,17 @@ class Auth:
         known = self._accounts is not None and self._accounts.exist
         return known or self._policy.pair is not None
 
+    async def asks_now(self) -> bool:
+        """Tell the same, of this moment: commands may just have added somebody."""
+        await self._book()
+        return self.asks
+
     async def enter(self, request: HTTPServerRequest) -> Who:
         """Return who sends a request, NOBODY if it does not say.
 
         Raise NotLoggedIn if it says so wrongly, Hurried if that was too often.
         """
-        await self._book()
-        if not self.asks:
+        if not await self.asks_now():
             return ANYBODY  # Whatever credentials it has: some always send any.
         header = request.headers.get("Authorization")
         if header is not None:

@@ -60,11 +60,13 @@ class Readiness(Handler):
     async def ready(self) -> None:
         """Tell whether each entry is stopped, suspended, or walked once.
 
-        And whether what is done can be recorded: else nothing is done.
+        And whether what is done can be recorded: else nothing is done; and whether
+        backups can be asked for.
         """
         entries = self.desk.rooms.entries.details()
         state = self.desk.rooms.state()
-        if reasons := [*filter(None, [state.reason]), *_reasons(entries)]:
+        opening = "the backups are being opened" if self.desk.rooms.opening else None
+        if reasons := [*filter(None, [state.reason, opening]), *_reasons(entries)]:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(reasons))
             return
         suspended = [entry.name for entry in entries if entry.life == "suspended"]
@@ -90,7 +92,7 @@ class Document(Handler):
     @on("GET")
     async def document_openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description of every address."""
-        document: dict[str, Any] = self.desk.documents["openapi"]
+        document: dict[str, Any] = self.desk.document("openapi")
         return document
 
 
@@ -100,7 +102,7 @@ class Door(Handler):
     @on("GET")
     async def greet(self) -> Greeting:
         """Tell where the API is, and its description."""
-        version = self.desk.rooms.version
+        version = self.desk.rooms.version()
         return Greeting("syncd", version, "/api/v1.0", "/openapi.json")
 
 

@@ -1,7 +1,7 @@
 """What every handler does alike: let in, parse, call, answer, refuse."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
@@ -22,7 +22,7 @@ from syncd.api.operation import Operation, Usual
 from syncd.api.pace import Pace, slow_down
 from syncd.api.rooms import Rooms
 from syncd.core.permission import LOOKING, NOBODY, Action, Who
-from syncd.errors import BadRequest, NotFound, SyncdError, TooLarge
+from syncd.errors import BadRequest, NotAllowed, NotFound, SyncdError, TooLarge
 from syncd.store.audit import Line, Outcome
 from syncd.text import printable
 
@@ -72,7 +72,7 @@ class Visits:
             await self._left.wait()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Desk:
     """What handlers have at hand."""
 
@@ -84,9 +84,16 @@ class Desk:
     body_limit: int
     opened: float
     """When the server came up, by the monotonic clock."""
-    documents: dict[str, Any] = field(default_factory=dict)
-    """What is made once and answered as it is: the OpenAPI document."""
+    documents: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    """What makes the documents that are answered as they are: OpenAPI's."""
     visits: Visits = field(default_factory=Visits)
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def document(self, name: str) -> Any:
+        """Return a document, made when it is first asked for."""
+        if name not in self.made:
+            self.made[name] = self.documents[name]()
+        return self.made[name]
 
 
 @stream_request_body
@@ -173,6 +180,18 @@ class Handler(RequestHandler):
         except SyncdError as error:
             self._refusal = error
         self._check_announced()
+
+    async def is_welcome(self) -> bool:
+        """Tell whether who asks may still do so; for answers that take long."""
+        needed = self.needed(str(self.request.method))
+        try:
+            if needed is not None:
+                (await self.desk.auth.enter(self.request)).require(needed)
+        except NotAllowed:
+            return False
+        except SyncdError:
+            return True  # That cannot be told now.
+        return True
 
     def _check_announced(self) -> None:
         said = self.request.headers.get("Content-Length", "")

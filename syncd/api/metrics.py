@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from syncd import clock
-from syncd.api.copies import CopiesCollector
+from syncd.api.backups import Counted
 from syncd.api.events import Item
 from syncd.api.rooms import Entries, EntryDetails, Rooms, StateView
 from syncd.replication.headlines import Refused, Transferred
@@ -76,8 +76,6 @@ class Metrics:
         ProcessCollector(registry=registry)
         registry.register(_EntryCollector(rooms.entries))
         registry.register(_StateCollector(rooms.state))
-        if rooms.copies is not None:
-            registry.register(CopiesCollector(rooms.copies, rooms.now))
         self._requests = Counter(
             "syncd_http_requests",
             "Requests answered.",
@@ -118,6 +116,13 @@ class Metrics:
             for state in TRANSFERS:
                 self._transfers.labels(entry.name, state)
         rooms.news.hear(self._hear)
+
+    def measure(self, copies: Counted, now: Callable[[], float]) -> None:
+        """Tell of jobs and vaults, too."""
+        # Loaded only now: whoever opens them has loaded more.
+        from syncd.api.copies import CopiesCollector  # noqa: PLC0415
+
+        self.registry.register(CopiesCollector(copies, now))
 
     def text(self) -> bytes:
         """Return everything as Prometheus reads it."""

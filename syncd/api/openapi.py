@@ -91,7 +91,7 @@ def described(routes: Routes, rooms: Rooms) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "syncd",
-            "version": rooms.version,
+            "version": rooms.version(),
             "description": "Keeps files in step between storages, by rules.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

@@ -12,10 +12,14 @@ from weakref import WeakValueDictionary
 
 from syncd import clock
 from syncd.api.guesses import Guesses, neighbourhood
+from syncd.api.pace import Hurried
 from syncd.store.users import User
 
 AT_ONCE = 2
 """Passwords that are compared at once: each takes 64 MiB."""
+
+MOST_WAITING = 50
+"""Passwords that wait to be compared: some seconds' work, whoever sends them."""
 
 MOST = 10_000
 """What is remembered of those that proved right."""
@@ -35,6 +39,7 @@ class Passwords:
         """Who logged in from where: they are not slowed down by others elsewhere."""
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._threads: ThreadPoolExecutor | None = None
+        self._waiting = 0
 
     def close(self) -> None:
         """Wait until nothing is compared any more."""
@@ -58,7 +63,11 @@ class Passwords:
                 return not user.disabled
             keys = self._keys(email, address)
             await _pause(self._guesses.begin(keys, clock.monotonic()))
-            fits = await self._compared(password, user)
+            try:
+                fits = await self._compared(password, user)
+            except Hurried:
+                self._guesses.succeeded(keys)  # Nothing was learned from it.
+                raise
             if not fits or user is None or user.disabled:
                 return False
             self._guesses.succeeded(keys)
@@ -85,11 +94,17 @@ class Passwords:
         return hmac.digest(self._salt, said, hashlib.sha256)
 
     async def _compared(self, password: str, user: User | None) -> bool:
+        if self._waiting >= MOST_WAITING:
+            raise Hurried(1.0)
         if self._threads is None:
             self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
         kept = None if user is None else user.password
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _fits, kept, password)
+        self._waiting += 1
+        try:
+            return await loop.run_in_executor(self._threads, _fits, kept, password)
+        finally:
+            self._waiting -= 1
 
 
 def _fits(kept: str | None, password: str) -> bool:

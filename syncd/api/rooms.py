@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field
 
 from syncd import clock
-from syncd.api.backups import Backups, Counted
+from syncd.api.backups import Backups
 from syncd.api.events import News
 from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
@@ -504,14 +504,14 @@ class Rooms(Struct, frozen=True, kw_only=True):
     past: Past
     news: News
     read: Read
-    drivers: Sequence[DriverView]
-    version: str
+    drivers: Callable[[], Sequence[DriverView]]
+    version: Callable[[], str]
     rules_schema: dict[str, Any] = field(default_factory=lambda: RULES_SCHEMA)
     """What a rules document may say, as JSON Schema."""
     now: Callable[[], float] = clock.timestamp
     """What time it is, in seconds since 1970."""
-    copies: Counted | None = None
-    """What is counted of jobs and vaults."""
+    opening: bool = False
+    """Whether the rooms of backups are about to be opened."""
     backups: Backups | None = None
     """The job engine, for full and partial backups."""
     incremental: Backups | None = None

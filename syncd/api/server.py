@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 from tornado.httpserver import HTTPServer
 from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
@@ -16,6 +17,7 @@ from tornado.web import Application, RequestHandler
 from syncd import clock
 from syncd.api import front, openapi, sync_v1
 from syncd.api.auth import Auth
+from syncd.api.backups import Backups, Counted
 from syncd.api.gate import Gate
 from syncd.api.handler import Desk, Routes
 from syncd.api.listening import bound
@@ -117,6 +119,16 @@ class Server:
                 " admin --password-stdin`, or listen on 127.0.0.1 only"
             )
 
+    def add(
+        self, *, backups: Backups, incremental: Backups | None, copies: Counted
+    ) -> None:
+        """Show the rooms of backups, which are opened when all else is at work."""
+        desk = self._desk
+        desk.rooms = replace(
+            desk.rooms, backups=backups, incremental=incremental, opening=False
+        )
+        desk.metrics.measure(copies, desk.rooms.now)
+
     def renew(self) -> bool:
         """Read the certificate again, for new connections; tell whether there is one.
 
@@ -146,7 +158,6 @@ class Server:
         rooms, names = self._rooms, [*self._names]
         if any(not is_loopback(host) for host, _ in self.addresses):
             names.append(socket.gethostname())
-        document = openapi.described(all_routes(), rooms)
         return Desk(
             rooms=rooms,
             gate=Gate(self.addresses, names, scheme="https" if self._tls else "http"),
@@ -155,7 +166,7 @@ class Server:
             metrics=Metrics(rooms),
             body_limit=self._limits.body,
             opened=clock.monotonic(),
-            documents={"openapi": document},
+            documents={"openapi": lambda: openapi.described(all_routes(), rooms)},
         )
 
 

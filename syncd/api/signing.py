@@ -50,10 +50,11 @@ class Signer:
         """Return user's id and epoch; raise NotLoggedIn unless the token is good."""
         import jwt  # noqa: PLC0415
 
+        raw = token.encode(errors="replace")
         ours = {"verify_exp": False, "verify_iat": False, "require": ["exp", "sub"]}
         try:
             claims = jwt.decode(
-                token,
+                raw,
                 self._key(),
                 algorithms=[_METHOD],
                 options=ours,  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ class Carrier:
 
     async def _put(self, puts: Sequence[Put], tell: Progress) -> list[Result]:
         written: list[Written | StorageError] = []
-        if puts[0].kind is Kind.FILE and puts[0].hint is None:
+        if puts[0].kind is not Kind.LINK and puts[0].hint is None:
             for portion in portions(puts):
                 written += await write_contents(
                     self._driver, self._sources, self._own, portion, tell

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from syncd.child.fetch import NoDescriptors, NotGiven, Sources
 from syncd.core.change import Put, Source
+from syncd.core.file import Kind
 from syncd.drivers.contract import Content, Rest, Writing, Written
 from syncd.errors import StorageBusy, StorageChanged, StorageError
 from syncd.wire import FETCH_MOST
@@ -59,19 +60,30 @@ def portions(puts: Sequence[Put]) -> Iterator[list[Put]]:
 async def write_contents(
     driver: "Driver", sources: Sources, own: str, puts: Sequence[Put], tell: Progress
 ) -> list[Result]:
-    """Carry out Puts of files; a source that fails is followed by the next."""
+    """Carry out Puts of folders and files.
+
+    A source that fails is followed by the next.
+    """
     none = StorageBusy("source: there is none")
     tries = [_Try(put, none) for put in puts]
-    while left := [one for one in tries if _goes_on(one, own)]:
+    folders = [one for one in tries if one.put.kind is Kind.DIRECTORY]
+    while (left := [one for one in tries if _goes_on(one, own)]) or folders:
         try:
             await _fetch(sources, left)
-            await _write(driver, [one for one in left if one.content is not None], tell)
+            ready = [one for one in left if one.content is not None]
+            await _write(driver, _by_path([*folders, *ready]), tell)
+            folders = []
         finally:
             for one in left:
                 if isinstance(one.content, int):
                     os.close(one.content)
                 one.content = one.rest = None
     return [one.result for one in tries]
+
+
+def _by_path(tries: list[_Try]) -> list[_Try]:
+    """Return them so that folders come before what lies in them."""
+    return sorted(tries, key=lambda one: one.put.path)
 
 
 def _goes_on(one: _Try, own: str) -> bool:

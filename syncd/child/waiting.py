@@ -82,7 +82,8 @@ def in_turn(orders: list[Order]) -> list[list[Order]]:
     """Return the orders in groups of one kind, to be carried out one after another.
 
     What is renamed comes before all that could be in its way or take it away;
-    folders before what lies in them; deletions last, and from below.
+    folders are written together with the files in them; deletions come last, and
+    from below.
     """
     groups: dict[int, list[Order]] = {}
     for order in orders:
@@ -93,7 +94,7 @@ def in_turn(orders: list[Order]) -> list[list[Order]]:
 
 
 _DELETE = 9
-_KIND = {Kind.DIRECTORY: 1, Kind.FILE: 2, Kind.LINK: 3}
+_KIND = {Kind.DIRECTORY: 1, Kind.FILE: 1, Kind.LINK: 3}
 _OTHERS: dict[type, int] = {Amend: 4, SetAside: 5, Inspect: 6, Delete: _DELETE}
 
 

@@ -33,6 +33,8 @@ class _Walk(Struct):
     differing: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     missing_folders: list[str] = field(default_factory=list)
+    coming: dict[str, None] = field(default_factory=dict)
+    """Folders that differ and whose listing is still to come: they are told with it."""
     paths: int = 0
 
 
@@ -122,6 +124,9 @@ class Walker:
 
     async def _look(self, walk: _Walk, folder: str, listing: Sequence[Seen]) -> None:
         self._unreadable.pop(folder, None)
+        if folder in walk.coming:
+            del walk.coming[folder]
+            walk.differing.append(folder)
         for known, page in self._pages(folder, listing):
             self._compare(walk, known, page)
             if len(walk.differing) >= PAGE:
@@ -130,6 +135,7 @@ class Walker:
 
     async def _settled(self, walk: _Walk) -> Iterator[str]:
         """Say what differs at the end of a walk; return what is missing."""
+        walk.differing += walk.coming  # Their listings never came.
         await self._settle_differing(walk, more=bool(walk.missing))
         self._learn_unreadable()
         return self._missing(walk)
@@ -157,6 +163,8 @@ class Walker:
             age = now - seen.stamp.mtime_ns
             if 0 <= age < RECENT and self._may_be_written(seen):
                 self._touched(seen.path)
+            elif seen.kind is Kind.DIRECTORY:
+                walk.coming[seen.path] = None
             else:
                 walk.differing.append(seen.path)
         walk.paths += len(page)

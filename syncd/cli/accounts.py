@@ -4,6 +4,7 @@ import getpass
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from syncd import clock
 from syncd import config as configuration
+from syncd.api.accounts import MARK, mark
 from syncd.errors import AlreadyRunning
 from syncd.store import audit, beside
 from syncd.store.audit import Line, Outcome
@@ -38,11 +40,28 @@ def on_index(folder: Path, work: Callable[[Connection], T]) -> T:
         try:
             with single.held(folder):
                 beside.make(index)
+                give_away(folder)
         except AlreadyRunning:
             if clock.monotonic() > deadline:
                 raise
             time.sleep(0.1)  # That daemon makes it.
     return beside.run(index, work)
+
+
+def close_the_door(folder: Path) -> None:
+    """Leave the sign in the state folder that there are accounts."""
+    mark(folder)
+    give_away(folder)
+
+
+def give_away(folder: Path) -> None:
+    """Give what root has made there to whom the folder belongs: the daemon's user."""
+    if os.geteuid() != 0:
+        return
+    owner = folder.stat()
+    for file in [folder / "lock", folder / MARK, *folder.glob("index.db*")]:
+        with suppress(FileNotFoundError):
+            os.chown(file, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def note(db: Connection, action: str, target: str) -> None:

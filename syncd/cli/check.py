@@ -6,19 +6,11 @@ import click
 
 from syncd import config as configuration
 from syncd.cli import show
-from syncd.cli.options import talks, wants_json
+from syncd.cli.options import CONFIG, talks, wants_json
 from syncd.config import Config
 from syncd.core.rules import RuleFaults, parse
 from syncd.errors import ConfigError
 from syncd.replication import rules_file
-
-CONFIG = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=Path("config/syncd.yaml"),
-    show_default=True,
-    help="The configuration file.",
-)
 
 
 @click.command()

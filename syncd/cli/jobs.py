@@ -7,10 +7,13 @@ from syncd.cli.client import client
 from syncd.cli.options import talks, wants_json
 from syncd.core.job import Kind, State
 
+KINDS = click.Choice([str(one) for one in Kind])
+STATES = click.Choice([str(one) for one in State])
+
 
 @click.command()
-@click.option("--kind", type=click.Choice([str(one) for one in Kind]), help="Only jobs that do this.")
-@click.option("--state", type=click.Choice([str(one) for one in State]), help="Only in this state.")
+@click.option("--kind", type=KINDS, help="Only jobs that do this.")
+@click.option("--state", type=STATES, help="Only jobs in this state.")
 @click.option("--vault", metavar="VAULT", help="Only those that make or read it.")
 @click.option("--limit", default=20, type=click.IntRange(1, 1000), show_default=True)
 @click.option("--offset", default=0, type=click.IntRange(0), help="Leave out so many.")

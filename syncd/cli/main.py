@@ -4,13 +4,12 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 from click.shell_completion import get_completion_class
 
-from syncd.cli import show
 from syncd.cli.options import talks
+from syncd.cli.refusing import refused
 from syncd.errors import BadRequest, SyncdError
 
 INTERRUPTED = 130
@@ -31,14 +30,6 @@ Exit codes: 0 done, 64 wrong use or refused request, 65 the index is damaged
   69 no daemon or not now, 70 a bug, 74 storage trouble, 75 not in this state,
   77 not allowed, 78 wrong configuration, 130 interrupted.
 """
-
-
-def known_version() -> str:
-    """Return the version that is installed."""
-    try:
-        return version("syncd")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 class Commands(click.Group):
@@ -87,7 +78,7 @@ class Commands(click.Group):
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(known_version(), prog_name="syncd")
+@click.version_option(package_name="syncd", prog_name="syncd")
 @talks
 def syncd() -> None:
     """Keep folders and other storages in step, by rules.
@@ -115,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = syncd.main(arguments, "syncd", standalone_mode=False)
     except SyncdError as error:
-        show.refused(str(error))
+        refused(str(error))
         return error.exit_code
     except click.ClickException as error:
         error.show()
@@ -123,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - people get words, not a traceback
-        show.refused(f"this is a bug: {type(error).__name__}: {error}")
+        refused(f"this is a bug: {type(error).__name__}: {error}")
         return BUG
     return code if isinstance(code, int) else 0
 

@@ -16,6 +16,15 @@ from syncd.errors import BadRequest
 DEFAULT_URL = "http://127.0.0.1:3862"
 PREFIX = "/api/v1.0"
 
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("config/syncd.yaml"),
+    show_default=True,
+    help="The configuration file.",
+)
+"""For commands that read the configuration themselves."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

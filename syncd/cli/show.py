@@ -144,13 +144,6 @@ def printable(name: str) -> str:
     return text.printable(path.readable(name))
 
 
-def refused(reason: str) -> None:
-    """Say on stderr why it did not work; several faults stand on lines of their own."""
-    out = console(stderr=True)
-    for line in reason.splitlines() or ["it did not work"]:
-        out.print(Text.assemble(("syncd: ", "bold red"), printable(line)))
-
-
 def unheard(entries: Iterable[dict[str, str]]) -> None:
     """Say which entries could not tell what they keep."""
     for one in entries:

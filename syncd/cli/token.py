@@ -7,8 +7,7 @@ from sqlalchemy import Connection
 
 from syncd import clock
 from syncd.cli import accounts, show
-from syncd.cli.check import CONFIG
-from syncd.cli.options import talks, wants_json
+from syncd.cli.options import CONFIG, talks, wants_json
 from syncd.core import match
 from syncd.core.permission import limits
 from syncd.errors import BadRequest

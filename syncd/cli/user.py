@@ -7,10 +7,8 @@ import click
 from sqlalchemy import Connection
 
 from syncd import clock
-from syncd.api.accounts import mark
 from syncd.cli import accounts, show
-from syncd.cli.check import CONFIG
-from syncd.cli.options import talks, wants_json
+from syncd.cli.options import CONFIG, talks, wants_json
 from syncd.core.permission import Role, role_named
 from syncd.errors import BadRequest
 from syncd.store import passwords, tokens, users
@@ -66,7 +64,7 @@ def add(email: str, role: str, password_stdin: bool, config: Path) -> None:
         accounts.note(db, "user add", f"{address} as {role}")
 
     accounts.on_index(folder, work)
-    mark(folder)
+    accounts.close_the_door(folder)
     _done(f"{address} was added", user=address, role=role)
 
 

@@ -6,7 +6,7 @@ the model of its options in ``syncd.driver_options``.
 
 import sys
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
 from typing import Any, NamedTuple, cast
 
 from syncd.drivers.loading import broken
@@ -15,6 +15,18 @@ from syncd.errors import ConfigError
 
 GROUP = "syncd.drivers"
 OPTIONS = "syncd.driver_options"
+
+OURS = {
+    GROUP: {
+        "local_storage": "syncd.drivers.local_storage.storage:LocalStorage",
+        "memory": "syncd.drivers.memory:Memory",
+    },
+    OPTIONS: {
+        "local_storage": "syncd.drivers.local_storage.options:LocalStorageOptions",
+        "memory": "syncd.drivers.options:MemoryOptions",
+    },
+}
+"""What we announce ourselves, known without a look at every installed package."""
 
 
 class Schema(NamedTuple):
@@ -34,11 +46,11 @@ def reference(name: str) -> str:
 
     Raise ConfigError if there is none.
     """
-    try:
-        return _announced(GROUP)[name].value
-    except KeyError:
+    place = _place(GROUP, name)
+    if place is None:
         known = ", ".join(names()) or "none"
-        raise ConfigError(f"there is no driver {name!r}; known: {known}") from None
+        raise ConfigError(f"there is no driver {name!r}; known: {known}")
+    return place
 
 
 def options(name: str) -> type[Options]:
@@ -46,14 +58,15 @@ def options(name: str) -> type[Options]:
 
     Raise ConfigError if there is no such driver, or if its package is broken.
     """
-    place = reference(name)
-    point = _announced(OPTIONS).get(name)
-    if point is None:
+    driver = reference(name)
+    place = _place(OPTIONS, name)
+    if place is None:
         return Options
+    module, _, model = place.partition(":")
     try:
-        return cast("type[Options]", point.load())
+        return cast("type[Options]", getattr(import_module(module), model))
     except Exception as error:  # noqa: BLE001 - a stranger's package may fail in any way
-        raise broken(place, error) from None
+        raise broken(driver, error) from None
 
 
 def schemas() -> dict[str, Schema]:
@@ -69,11 +82,17 @@ def schemas() -> dict[str, Schema]:
     return found
 
 
-def _announced(group: str) -> dict[str, EntryPoint]:
+def _place(group: str, name: str) -> str | None:
+    return OURS[group].get(name) or _announced(group).get(name)
+
+
+def _announced(group: str) -> dict[str, str]:
     return _found(group, tuple(sys.path))
 
 
 @cache
-def _found(group: str, _where: tuple[str, ...]) -> dict[str, EntryPoint]:
-    # Asked for again and again; to look means to read of every installed package.
-    return {point.name: point for point in entry_points(group=group)}
+def _found(group: str, _where: tuple[str, ...]) -> dict[str, str]:
+    # Asked for again and again; to look means to read of every installed package; what
+    # looks is itself loaded only for that.
+    metadata = import_module("importlib.metadata")
+    return {point.name: point.value for point in metadata.entry_points(group=group)}

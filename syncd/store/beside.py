@@ -1,7 +1,6 @@
 """The index as a command opens it for a moment, whether a daemon uses it or not."""
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,8 +44,7 @@ def is_current(index: Path) -> bool:
 def make(index: Path) -> None:
     """Make the index, or take an older one up to date; nobody else may use it now.
 
-    What root makes belongs to whom the folder belongs. Raise SyncdError if it
-    cannot be had.
+    Raise SyncdError if it cannot be had.
     """
 
     async def open_it() -> None:
@@ -54,10 +52,6 @@ def make(index: Path) -> None:
             pass
 
     asyncio.run(open_it())
-    if os.geteuid() == 0:
-        owner = index.parent.stat()
-        for file in index.parent.glob(f"{index.name}*"):
-            os.chown(file, owner.st_uid, owner.st_gid)
 
 
 @contextmanager

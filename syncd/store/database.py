@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from syncd import clock
 from syncd.errors import Damaged
-from syncd.store import damage
+from syncd.store import damage, salvage
 from syncd.store.check import Check
 from syncd.store.schema import metadata
 
@@ -128,6 +128,19 @@ class Store:
             kept = str(self.replaced)
             log.error(_REPLACED, action="index", kept=kept, found=broken)
             self._open_what_is_there()
+            self._take_over_accounts(self.replaced)
+
+    def _take_over_accounts(self, old: Path) -> None:
+        people, theirs = salvage.accounts(old)
+        try:
+            with self._engine.begin() as connection:
+                salvage.put(connection, people, theirs)
+        except DatabaseError as error:
+            said = {"action": "index", "reason": str(error.orig)}
+            log.warning("accounts not taken over", **said)
+            return
+        if people:
+            log.warning("accounts taken over", action="index", users=len(people))
 
     def _opened(self) -> str | None:
         """Open what is there; return what proves to be broken about it."""

@@ -60,13 +60,20 @@ class Daemon(Folders, Asking):
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         started: bool = True,
         home: Path | None = None,
+        further: Mapping[str, Any] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare folders; ``settings`` are further keys by entry (ignore, ...).
+
+        ``further`` are those of the configuration itself, ``variables`` those of
+        its environment.
 
         With ``started`` False, entering the context leaves the start to the test.
         A ``home`` that is handed in is not removed at the end.
         """
         self._started = started
+        self.further = dict(further or {})
+        self.variables = dict(variables or {})
         self._kept = home is not None
         self.entries = entries or ("A", "B")
         self.home = home or Path(tempfile.mkdtemp(prefix="ad", dir="/tmp"))
@@ -103,6 +110,7 @@ class Daemon(Folders, Asking):
             "state": str(self.state),
             "rules": "rules.yaml",
             "entries": entries,
+            **self.further,
         }
         self.config.write_text(yaml.safe_dump(document, allow_unicode=True))
 
@@ -154,7 +162,8 @@ class Daemon(Folders, Asking):
 
     def environment(self) -> dict[str, str]:
         """Return the environment it runs in."""
-        return {**os.environ, "PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
+        own = {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
+        return {**os.environ, **own, **self.variables}
 
     def is_ready(self) -> bool:
         """Tell whether it serves; fail if it has ended."""
@@ -250,12 +259,15 @@ class Daemon(Folders, Asking):
             return any(str(self.home) in word for word in process.cmdline())
         return False
 
-    def command_line(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command_line(
+        self, *words: str, given: str | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a syncd command against it and return what came of it."""
         return subprocess.run(
             [sys.executable, "-m", "syncd", *words],
             cwd=self.home,
-            env={**self.environment(), "SYNCD_URL": self.url},
+            env={**self.environment(), "SYNCD_URL": self.url, **variables},
+            input=given,
             capture_output=True,
             text=True,
             timeout=30,

@@ -415,10 +415,10 @@ class House:
             past=self.past,
             news=self.news,
             read=self.children.read,
-            drivers=[
+            drivers=lambda: [
                 DriverView("local_storage", "A folder.", {"type": "object"}),
                 DriverView("memory", "Nothing lasts.", {"type": "object"}),
             ],
-            version="9.9",
+            version=lambda: "9.9",
             rules_schema=RULES_SCHEMA,
         )

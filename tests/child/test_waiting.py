@@ -88,4 +88,4 @@ def test_groups_come_in_an_order_in_which_nothing_is_in_the_way():
 
     groups = [[o.id for o in group] for group in in_turn(orders)]
 
-    assert groups == [[10], [9, 8], [7], [6], [5], [4], [1], [2, 1]]
+    assert groups == [[10], [9, 8, 7], [6], [5], [4], [1], [2, 1]]

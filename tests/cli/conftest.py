@@ -22,6 +22,7 @@ class Asked(NamedTuple):
     method: str
     target: str
     body: bytes
+    authorization: str | None = None
 
 
 class Canned:
@@ -50,7 +51,8 @@ class _Handler(RequestHandler):
     def prepare(self) -> None:
         request: HTTPServerRequest = self.request
         method, target = request.method or "", request.uri or ""
-        self.canned.asked.append(Asked(method, target, request.body))
+        proof = request.headers.get("Authorization")
+        self.canned.asked.append(Asked(method, target, request.body, proof))
         path = target.partition("?")[0].removeprefix("/api/v1.0")
         status, text = self.canned.answers[f"{method} {path}"]
         self.set_status(status)

@@ -126,3 +126,55 @@ def test_json_is_the_daemons_own(daemon: Canned, run: Run):
 
     assert ended.out == text + "\n"
     assert json.loads(ended.out)
+
+
+@pytest.mark.parametrize("way", ["variable", "file", "variable of a file"])
+def test_a_token_is_sent_and_not_on_the_command_line(
+    daemon: Canned, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path, way: str
+):
+    daemon.say("GET /entries", ENTRIES)
+    file = tmp_path / "token"
+    file.write_text("key:se:cret\n")
+    words = ["--token-file", str(file)] if way == "file" else []
+    if way == "variable":
+        monkeypatch.setenv("SYNCD_TOKEN", "key:se:cret")
+    if way == "variable of a file":
+        monkeypatch.setenv("SYNCD_TOKEN_FILE", str(file))
+
+    assert run("entries", "list", *words).code == 0
+    assert daemon.asked[0].authorization == "Basic a2V5OnNlOmNyZXQ="
+
+
+def test_without_a_token_none_is_sent(daemon: Canned, run: Run):
+    daemon.say("GET /entries", ENTRIES)
+
+    assert run("entries", "list").code == 0
+    assert daemon.asked[0].authorization is None
+
+
+@pytest.mark.parametrize("content", ["key", ":", "key:", ":secret"])
+def test_a_token_that_is_none(run: Run, monkeypatch: pytest.MonkeyPatch, content: str):
+    monkeypatch.setenv("SYNCD_TOKEN", content)
+
+    ended = run("entries", "list")
+
+    assert ended.code == 64
+    assert "SYNCD_TOKEN is not KEY:SECRET" in ended.err
+
+
+@pytest.mark.parametrize("option", ["--token-file", "--ca-file"])
+def test_a_file_that_is_not_there(run: Run, tmp_path, option: str):
+    ended = run("entries", "list", option, str(tmp_path / "none"))
+
+    assert ended.code == 64
+    assert f"{option} {tmp_path}/none: No such file" in ended.err
+
+
+def test_whoever_has_to_log_in_is_told_how(daemon: Canned, run: Run):
+    daemon.refuse("GET /entries", 401, "log in first")
+
+    ended = run("entries", "list")
+
+    assert ended.code == 77
+    assert "log in first" in ended.err
+    assert "set SYNCD_TOKEN to KEY:SECRET" in ended.err

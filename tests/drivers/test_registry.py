@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 def test_syncd_brings_its_drivers():
     assert {"local_storage", "memory"} <= set(registry.names())
+
+
+@pytest.mark.parametrize("group", [registry.GROUP, registry.OPTIONS])
+def test_our_own_are_known_as_they_are_announced(group):
+    announced = {one.name: one.value for one in entry_points(group=group)}
+
+    assert registry.OURS[group].items() <= announced.items()
 
 
 def test_an_unknown_driver_is_refused_with_the_known_ones():

@@ -19,7 +19,7 @@ class Drivers(Handler):
     @on("GET")
     async def listed(self) -> DriverList:
         """List the drivers, each with its options as JSON Schema."""
-        return DriverList(list(self.desk.rooms.drivers))
+        return DriverList(list(self.desk.rooms.drivers()))
 
 
 ROUTES: list[Route] = [("/drivers", Drivers)]

@@ -187,7 +187,7 @@ class Overview(Handler):
         conflicts, _ = await rooms.files.conflicts(offset=0, limit=1)
         entries = list(rooms.entries.details())
         return Status(
-            version=rooms.version,
+            version=rooms.version(),
             time=clock.timestamp(),
             uptime=clock.monotonic() - self.desk.opened,
             files=files,

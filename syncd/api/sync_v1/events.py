@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from tornado.iostream import StreamClosedError
 
+from syncd import clock
 from syncd.api.handler import Handler, Route
 from syncd.api.operation import Word, on
 
@@ -34,12 +35,18 @@ class Events(Handler):
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("X-Accel-Buffering", "no")
         if self.request.method == "HEAD":
-            return
+            return None
         after = self.request.headers.get("Last-Event-ID") or self.given["last_event_id"]
         async with aclosing(self.desk.rooms.news.stream(after, HEARTBEAT)) as frames:
+            checked = clock.monotonic()
             async for frame in frames:
+                if clock.monotonic() - checked >= HEARTBEAT:
+                    if not await self.is_welcome():
+                        return self.hang_up()
+                    checked = clock.monotonic()
                 if not await self._sent(frame):
-                    return
+                    return None
+        return None
 
     async def _sent(self, frame: bytes) -> bool:
         """Send it, and tell whether the listener took it in time."""

@@ -94,7 +94,7 @@ class Session(Handler):
     @on("POST", body=LOGIN, errors=WRONG, action=None)
     async def log_in(self) -> WhoView:
         """Log in with a user's address and password; the answer sets a cookie."""
-        auth, said = _asking(self.desk.auth), _read(self.document, Login)
+        auth, said = await _asking(self.desk.auth), _read(self.document, Login)
         pair = Pair(said.email, said.password)
         user = await auth.by_password(pair, str(self.request.remote_ip))
         self.who = as_user(user, "password")
@@ -121,7 +121,7 @@ class SignedTokens(Handler):
     @on("POST", body=PROOF, errors=WRONG, action=None)
     async def sign(self) -> KeysView:
         """Log in with address and password, or a refresh token, for signed tokens."""
-        auth, document = _asking(self.desk.auth), self.document
+        auth, document = await _asking(self.desk.auth), self.document
         if isinstance(document, dict) and "refresh" in document:
             user = await auth.refreshed(_read(document, Refresh).refresh)
             self.who = as_user(user, "signed token")
@@ -134,9 +134,9 @@ class SignedTokens(Handler):
         return KeysView(keys.access, keys.refresh, "Bearer", ACCESS)
 
 
-def _asking(auth: Auth) -> Auth:
+async def _asking(auth: Auth) -> Auth:
     """Return it; raise Conflict where there is nothing to log in to."""
-    if auth.asks:
+    if await auth.asks_now():
         return auth
     raise Conflict("there are no accounts, so nobody has to log in, or can")
 

@@ -35,6 +35,7 @@ class Folders:
     def __init__(self, root: int) -> None:
         self._root = root
         self._open: OrderedDict[str, int] = OrderedDict()
+        self._called: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -45,6 +46,10 @@ class Folders:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all that is open."""
         self._keep(0)
 
     def of(self, folder: str) -> int:
@@ -70,6 +75,21 @@ class Folders:
         """Return a new descriptor that the folder can be listed and flushed with."""
         return os.open(b".", _READABLE_FOLDER, dir_fd=self.of(folder))
 
+    def beside(self) -> "Folders":
+        """Return new ones below the same root, which find folders where these do."""
+        others = Folders(self._root)
+        others._called.update(self._called)
+        return others
+
+    def call(self, folder: str, name: bytes) -> None:
+        """Find the folder under that name, in the folder it lies in, from now on."""
+        self._called[folder] = name
+
+    def call_no_more(self, folder: str) -> None:
+        """Find the folder under its own name again; twice is no error."""
+        if self._called.pop(folder, None) is not None:
+            self.forget(folder)
+
     def forget(self, folder: str) -> None:
         """Look anew for the folder and what lies below it: it was moved or removed."""
         below = folder + "/"
@@ -85,8 +105,9 @@ class Folders:
         passed = []
         try:
             for depth in range(known, len(parts)):
-                here = _step(here, component(parts[depth]))
-                passed.append(("/".join(parts[: depth + 1]), here))
+                folder = "/".join(parts[: depth + 1])
+                here = _step(here, self._called.get(folder) or component(parts[depth]))
+                passed.append((folder, here))
         finally:
             self._remember(passed)
         return here

@@ -14,8 +14,12 @@ from syncd.drivers.local_storage.flushing import Flusher
 from syncd.drivers.local_storage.folder import Folders, component, seen_at
 from syncd.errors import StorageChanged
 
-_FEW = 4
-_PARENT_MODE = 0o755
+FEW = 4
+"""So many things are flushed one by one; for more that would take longer."""
+
+PARENT_MODE = 0o755
+"""What a folder gets that nobody ordered."""
+
 _REFUSED = frozenset({errno.EPERM, errno.EOPNOTSUPP})
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ANY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -31,7 +35,7 @@ class Durable:
 
     def __init__(self, folders: Folders, things: int, flusher: Flusher) -> None:
         self._folders = folders
-        self._few = things <= _FEW
+        self._few = things <= FEW
         self._flusher = flusher
         self._errors = flusher.errors()
         self._touched: set[str] = set()
@@ -102,8 +106,16 @@ class Durable:
             os.close(handle)
 
 
+Watch = Callable[[str, int], None]
+"""Has the folder at a path, which is open, watched."""
+
+
 def _alone(_folder: str) -> AbstractContextManager[None]:
     return nullcontext()
+
+
+def _unwatched(_folder: str) -> AbstractContextManager[Watch]:
+    return nullcontext(lambda _folder, _descriptor: None)
 
 
 class Maker:
@@ -113,28 +125,22 @@ class Maker:
         self._made: list[Seen] = []
         self.born: Callable[[str], AbstractContextManager[None]] = _alone
         """Lends the time in which a folder is made; see watching.Watcher.born."""
+        self.arriving: Callable[[str], AbstractContextManager[Watch]] = _unwatched
+        """Lends the time in which a folder gets its name; see Watcher.arriving."""
 
     def made_parents(self) -> list[Seen]:
         """Return, and forget, the folders made on the way to others."""
         made, self._made = self._made, []
         return made
 
+    def made(self, folder: Seen) -> None:
+        """Remember a folder that was made on the way to others."""
+        self._made.append(folder)
+
     def parents(self, folders: Folders, path: str, durable: Durable) -> None:
         """Make sure that there is a folder for the path to lie in."""
-        for part in path.split("/"):  # before anything is made
-            component(part)
-        missing: list[str] = []
-        folder = parent(path)
-        while True:
-            try:
-                folders.of(folder)
-            except FileNotFoundError:
-                missing.append(folder)
-                folder = parent(folder)
-            else:
-                break
-        for folder in reversed(missing):
-            if self.folder(folders, folder, _PARENT_MODE, durable):
+        for folder in missing_parents(folders, path):
+            if self.folder(folders, folder, PARENT_MODE, durable):
                 made = seen_at(*folders.at(folder), folder)
                 self._made += [made] if made else []
 
@@ -156,9 +162,37 @@ class Maker:
         return True
 
 
+def missing_parents(folders: Folders, path: str) -> list[str]:
+    """Return the folders that the path lies in and that are not there, topmost first.
+
+    Raise OSError for a path that no file can have.
+    """
+    for part in path.split("/"):  # before anything is made
+        component(part)
+    missing: list[str] = []
+    folder = parent(path)
+    while not is_there(folders, folder):
+        missing.append(folder)
+        folder = parent(folder)
+    return missing[::-1]
+
+
+def is_there(folders: Folders, folder: str) -> bool:
+    """Tell whether there is such a folder; raise OSError if something else is."""
+    try:
+        folders.of(folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def set_folder_mode(folders: Folders, path: str, mode: int) -> None:
     """Give a folder its mode, as far as the file system has modes."""
-    folder = folders.of(path)
+    set_mode(folders.of(path), mode)
+
+
+def set_mode(folder: int, mode: int) -> None:
+    """Do the same for an open folder."""
     if stat.S_IMODE(os.fstat(folder).st_mode) != mode:
         try:
             os.chmod(_ITSELF, mode, dir_fd=folder)

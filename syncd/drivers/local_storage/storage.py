@@ -317,6 +317,7 @@ class LocalStorage:
         )
         self._trash.unheard = self._watcher.unheard
         self._maker.born = self._watcher.born
+        self._maker.arriving = self._watcher.arriving
         await self._visits.in_thread(self._watcher.start)
 
     async def poll(self) -> list[str]:

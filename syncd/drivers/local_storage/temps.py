@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import shutil
 from contextlib import suppress
 from itertools import count
 
 from syncd import clock
+from syncd.core.file import Kind
 from syncd.core.path import RESERVED
 from syncd.drivers.local_storage.folder import kind_of
 
@@ -41,5 +43,10 @@ class Temps:
             return
         with suppress(OSError):  # a later walk may be luckier
             status = os.lstat(name, dir_fd=folder)
-            if status.st_ctime_ns < self._since and kind_of(status) is not None:
+            kind = kind_of(status)
+            if status.st_ctime_ns >= self._since or kind is None:
+                return
+            if kind is Kind.DIRECTORY:
+                shutil.rmtree(name, dir_fd=folder)
+            else:
                 os.unlink(name, dir_fd=folder)

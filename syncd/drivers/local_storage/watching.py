@@ -151,6 +151,29 @@ class Watcher(WatchCallback):
         if self._add_tree(folder):
             self._teller.say(folder, What.TREE)
 
+    @contextmanager
+    def arriving(self, folder: str) -> Iterator[Callable[[str, int], None]]:
+        """Lend the way to watch a folder of ours, and those in it, before it is shown.
+
+        It is renamed to its name meanwhile, and nothing is told of that.
+        """
+        if parent(folder) not in self._watches:
+            yield lambda _folder, _descriptor: None
+            return
+        try:
+            yield self._watch_open
+        except BaseException:  # Then there is another's, if there is any.
+            self._drop_tree(folder)
+            self._add_tree(folder)
+            self._teller.say(folder, What.TREE)
+            raise
+
+    def _watch_open(self, folder: str, descriptor: int) -> None:
+        try:
+            self._follow(folder, descriptor)
+        except OSError as error:
+            self._cannot_follow(folder, error)
+
     @property
     def polls(self) -> bool:
         """Tell whether there is any folder to be polled."""
