@@ -213,6 +213,11 @@ class Handler(RequestHandler):
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self.desk.body_limit} bytes")
 
+    @property
+    def says_nothing(self) -> bool:
+        """Tell whether there is no body; one that is ``null`` is one."""
+        return not self._body
+
     # Answering.
 
     async def _serve(self, *arguments: str) -> None:

@@ -172,7 +172,7 @@ class Vaults(Copying):
 
         With an ``Idempotency-Key`` asking twice is asking once.
         """
-        wish: BackupWish = _read(self.document, BackupWish)
+        wish: BackupWish = _read(self, BackupWish)
         given = _given(wish)
         pin = None
         if wish.pin is not None:
@@ -256,7 +256,7 @@ class Restores(Copying):
         Nothing is deleted that the vault does not have, unless ``delete`` says so.
         With an ``Idempotency-Key`` asking twice is asking once.
         """
-        wish: RestoreWish = _read(self.document, RestoreWish)
+        wish: RestoreWish = _read(self, RestoreWish)
         job = await self.engine(wish.store).restore(
             RestoreRequest(**_given(wish)), who=self.who.name, key=self.key
         )
@@ -275,7 +275,7 @@ class Evictions(Copying):
     )
     async def evict(self) -> Evicted:
         """Delete what the policies give up, or only tell; the reason for each vault."""
-        wish: EvictionWish = _read(self.document, EvictionWish)
+        wish: EvictionWish = _read(self, EvictionWish)
         decisions = await self.engine(wish.store).evict_by_policy(
             who=self.who.name, dry_run=wish.dry_run
         )
@@ -288,8 +288,8 @@ def _given(wish: _Wish) -> dict[str, Any]:
     return {**given, "priority": int(wish.priority)}
 
 
-def _read(document: Any, kind: type[Any]) -> Any:
-    given = {} if document is None else document
+def _read(handler: Copying, kind: type[Any]) -> Any:
+    given = {} if handler.says_nothing else handler.document
     for name, value in given.items() if isinstance(given, dict) else ():
         if value is None:
             raise BadRequest(f"the body: {name} is null; leave it out")
