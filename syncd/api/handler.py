@@ -40,12 +40,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
-NOT_LET_IN = (
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.TOO_MANY_REQUESTS,
-)
-
 log = structlog.get_logger(__name__)
 
 
@@ -333,7 +327,7 @@ class Handler(RequestHandler):
         if not changes or self.needed(method) in LOOKING:
             return False
         # Anybody could fill the log; that a login failed is written down elsewhere.
-        return self.who is not NOBODY or self.get_status() not in NOT_LET_IN
+        return self.who is not NOBODY or self.get_status() < HTTPStatus.BAD_REQUEST
 
     def on_finish(self) -> None:
         """Count it as answered."""

@@ -363,7 +363,8 @@ async def test_failures_are_written_down_and_requests_that_change_something(crow
     await crowd.http.put("/rules/reload", auth=(VIEWER, PASSWORD))
     await crowd.http.put("/rules/reload", auth=(OPERATOR, PASSWORD))
     await crowd.http.put("/entries/nope/stop", auth=(OPERATOR, PASSWORD))
-    await crowd.http.put("/rules/reload")  # Anybody could fill the log so.
+    await crowd.http.put("/rules/reload")  # Anybody could fill the log so, ...
+    await crowd.http.post("/session", json={"email": 1})  # ... or so.
     await crowd.http.post(
         "/rules/plan", json=crowd.house.rulebook.shown(), auth=(VIEWER, PASSWORD)
     )
