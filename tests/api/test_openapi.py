@@ -75,7 +75,9 @@ def test_entries_and_rules_are_those_of_the_house(document):
 
 def test_definitions_of_rules_become_components(house):
     schema = {"$ref": "#/$defs/X", "$defs": {"X": {"type": "object"}}}
-    rooms = type("Rooms", (), {"entries": house.entries, "version": "1"})()
+    rooms = type(
+        "Rooms", (), {"entries": house.entries, "version": staticmethod(lambda: "1")}
+    )()
     rooms.rules_schema = schema
 
     document = openapi.described(ROUTES, rooms)
