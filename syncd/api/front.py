@@ -1,6 +1,6 @@
 """Addresses outside every dialect: health, metrics, the OpenAPI document, the door."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -18,13 +18,13 @@ from syncd.core.permission import Action
 class Live(Struct, frozen=True):
     """The daemon answers."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["UP"] = "UP"
 
 
 class Ready(Struct, frozen=True):
     """Every entry that is to run does, and has been looked through once."""
 
-    status: Literal["ok"]
+    status: Literal["UP"]
     suspended: list[str]
     """Entries that rest until a person has looked at them."""
 
@@ -55,6 +55,11 @@ class Readiness(Handler):
 
     counted = False
     reads = None
+    problem = "Down"
+
+    def words(self, status: HTTPStatus, reason: str) -> Mapping[str, Any]:
+        """Return the body that says what is in the way."""
+        return {"status": "DOWN", "reason": reason}
 
     @on("GET", errors=[HTTPStatus.SERVICE_UNAVAILABLE])
     async def ready(self) -> None:
@@ -70,7 +75,7 @@ class Readiness(Handler):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(reasons))
             return
         suspended = [entry.name for entry in entries if entry.life == "suspended"]
-        self.finish(msgspec.json.encode(Ready("ok", suspended)))
+        self.finish(msgspec.json.encode(Ready("UP", suspended)))
 
 
 class Scrape(Handler):

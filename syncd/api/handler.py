@@ -106,6 +106,8 @@ class Handler(RequestHandler):
     """What somebody must be allowed to do, to look here and to do anything else."""
     challenge: ClassVar[str] = 'Basic realm="syncd", charset="UTF-8"'
     """How somebody who is not logged in is told to."""
+    problem: ClassVar[str] = "Problem"
+    """How its refusals are described."""
 
     desk: Desk
     template: str

@@ -51,6 +51,26 @@ PARTS: dict[str, dict[str, Any]] = {
         "description": "Name of an entry, exactly.",
         "schema": {"type": "string", "minLength": 1},
     },
+    "vault": {
+        "description": "Name of a backup.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "job": {
+        "description": "Name of a backup, or id of a restore.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "backup": {
+        "description": "Id of a backup.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "id": {
+        "description": "Id of a backup to restore, or of a restore.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "more": {
+        "description": "Anything; it makes no difference.",
+        "schema": {"type": "string", "minLength": 1},
+    },
 }
 PROOFS: dict[str, dict[str, Any]] = {
     "basic": {
@@ -67,6 +87,21 @@ PROOFS: dict[str, dict[str, Any]] = {
 }
 """What is needed once there are accounts or credentials; before, nothing is."""
 
+PROBLEMS: dict[str, dict[str, Any]] = {
+    "Problem": PROBLEM,
+    "Down": {
+        "type": "object",
+        "description": "What is in the way.",
+        "properties": {"status": {"const": "DOWN"}, "reason": {"type": "string"}},
+        "required": ["status", "reason"],
+        "additionalProperties": False,
+    },
+    "DaemonProblem": {
+        "type": ["object", "string"],
+        "description": "Why it was refused: a text, or an object with a message.",
+    },
+}
+"""How refusals look, by the name that a handler gives."""
 EVERYWHERE = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
@@ -103,7 +138,7 @@ def described(routes: Routes, rooms: Rooms) -> dict[str, Any]:
                 **schemas,
                 **nested,
                 "EntryName": {"type": "string", "enum": names},
-                "Problem": PROBLEM,
+                **PROBLEMS,
                 "Value": VALUE,
                 "Rules": rules,
             },
@@ -129,7 +164,7 @@ def _lifted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _path(where: str, handler: type[Handler], known: dict[int, Any]) -> dict[str, Any]:
     names = re.findall(r"{(\w+)}", where)
     item: dict[str, Any] = {
-        method.lower(): _operation(where, method, operation, known)
+        method.lower(): _operation(where, method, operation, known, handler.problem)
         for method, operation in handler.operations.items()
     }
     if names:
@@ -141,7 +176,11 @@ def _path(where: str, handler: type[Handler], known: dict[int, Any]) -> dict[str
 
 
 def _operation(
-    where: str, method: str, operation: Operation, known: dict[int, Any]
+    where: str,
+    method: str,
+    operation: Operation,
+    known: dict[int, Any],
+    problem: str,
 ) -> dict[str, Any]:
     summary, _, more = operation.about.partition("\n")
     words = re.findall(r"\w+", where)
@@ -151,7 +190,10 @@ def _operation(
         "description": more.strip() or summary,
         "responses": {
             **{str(int(s)): _answer(s, operation, known) for s in operation.status},
-            **{str(int(s)): _refusal(s) for s in _errors(where, method, operation)},
+            **{
+                str(int(s)): _refusal(s, problem)
+                for s in _errors(where, method, operation)
+            },
         },
     }
     if operation.query:
@@ -180,8 +222,8 @@ def _answer(
     return answer
 
 
-def _refusal(status: HTTPStatus) -> dict[str, Any]:
-    schema = {"$ref": TEMPLATE.format(name="Problem")}
+def _refusal(status: HTTPStatus, problem: str) -> dict[str, Any]:
+    schema = {"$ref": TEMPLATE.format(name=problem)}
     content = {"application/json": {"schema": schema}}
     return {"description": status.phrase, "content": content}
 

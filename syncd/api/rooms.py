@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from syncd import clock
 from syncd.api.backups import Backups
 from syncd.api.events import News
+from syncd.api.manners import DaemonManners
 from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
 
@@ -517,3 +518,4 @@ class Rooms(Struct, frozen=True, kw_only=True):
     incremental: Backups | None = None
     """Another one, for what is kept apart."""
     state: Callable[[], StateView] = lambda: StateView(usable=True, last_stop="clean")
+    daemon: DaemonManners = DaemonManners()

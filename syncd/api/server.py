@@ -15,7 +15,7 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from syncd import clock
-from syncd.api import front, openapi, sync_v1
+from syncd.api import daemon, front, openapi, sync_v1
 from syncd.api.auth import Auth
 from syncd.api.backups import Backups, Counted
 from syncd.api.gate import Gate
@@ -52,7 +52,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 def all_routes() -> Routes:
     """Return every address there is."""
-    return [*front.ROUTES, *sync_v1.routes()]
+    return [*front.ROUTES, *sync_v1.routes(), *daemon.routes()]
 
 
 class Server:

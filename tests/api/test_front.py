@@ -22,7 +22,7 @@ async def test_the_door(port, http, where):
 async def test_alive(port, http):
     answer = await http.get(f"http://127.0.0.1:{port}/health/live")
 
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "UP"})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_ready(port, house, changes, status, said):
 
     assert answer.status == status
     if status == 200:
-        assert json.loads(answer.body) == {"status": "ok", "suspended": said}
+        assert json.loads(answer.body) == {"status": "UP", "suspended": said}
     else:
         assert json.loads(answer.body) == {"status": "error", "reason": said}
 

@@ -1,0 +1,186 @@
+"""What every handler of the backup daemon's API does alike.
+
+Bodies and statuses are those that its clients know, byte by byte where they look at
+bytes; see the reference for where they differ, and why.
+"""
+
+import json
+from email.message import Message
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from syncd.api import body
+from syncd.api.auth import HARMLESS
+from syncd.api.backups import Backups
+from syncd.api.handler import Handler
+from syncd.api.manners import DaemonManners
+from syncd.api.operation import Operation
+from syncd.errors import BadRequest, SyncdError, Unavailable, WrongType
+
+INCREMENTAL = "/incremental"
+NOT_LOGGED_IN = "Unauthorized Access"
+NO_SUCH_METHOD = "The method is not allowed for the requested URL."
+
+FORM = "application/x-www-form-urlencoded"
+"""What curl says of a body when it is told nothing."""
+
+
+class Refused(SyncdError):
+    """A refusal with the status and the body that clients depend on."""
+
+    def __init__(
+        self,
+        reason: str,
+        status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR,
+        said: Any = None,
+    ) -> None:
+        """Take the body as ``said``; without it there is a ``message``."""
+        super().__init__(reason)
+        self.status = status
+        self.said = {"message": reason} if said is None else said
+
+
+def failed(reason: str, status: HTTPStatus = HTTPStatus.NOT_FOUND) -> Refused:
+    """Return a refusal in the words of those addresses that say so twice."""
+    return Refused(reason, status, {"status": "Failed", "message": reason})
+
+
+def told(reason: str, status: HTTPStatus = HTTPStatus.NOT_FOUND) -> Refused:
+    """Return a refusal whose body is the reason, as a JSON string."""
+    return Refused(reason, status, reason)
+
+
+class DaemonHandler(Handler):
+    """A resource of the backup daemon's API, perhaps with an incremental twin."""
+
+    problem: ClassVar[str] = "DaemonProblem"
+    hands_out: ClassVar[bool] = False
+    """Whether its reads give away what was backed up."""
+
+    asker: str = "anybody"
+    """Who asks."""
+
+    @property
+    def manners(self) -> DaemonManners:
+        """Return how this dialect is to behave."""
+        return self.desk.rooms.daemon
+
+    @property
+    def is_incremental(self) -> bool:
+        """Tell whether this is a twin."""
+        return self.template.startswith(INCREMENTAL)
+
+    @property
+    def backups(self) -> Backups:
+        """Return the engine that is meant; raise Refused where there is none."""
+        rooms = self.desk.rooms
+        if self.is_incremental and rooms.incremental is None:
+            raise Refused("incremental backups are switched off")
+        found = rooms.incremental if self.is_incremental else rooms.backups
+        if found is None:
+            raise Unavailable("backups are not possible yet; ask again in a moment")
+        return found
+
+    @property
+    def key(self) -> str | None:
+        """Return the word that makes asking twice asking once, where it is given."""
+        return self.request.headers.get("Idempotency-Key")
+
+    # Letting in.
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Look at who asks, before the body is read."""
+        super().prepare()
+        if self._refusal is None and self._asks_for_login():
+            await self._let_in()
+
+    def _asks_for_login(self) -> bool:
+        method = str(self.request.method)
+        known = "GET" if method == "HEAD" else method
+        protected = method not in HARMLESS or self.hands_out or self.manners.read_login
+        return protected and known in self.operations and not self._is_open()
+
+    def _is_open(self) -> bool:
+        return self.template.removeprefix(INCREMENTAL).startswith("/health")
+
+    async def _let_in(self) -> None:
+        if self.manners.login is None:
+            return
+        who = await self.manners.login(self.request)
+        if who is None:
+            self._refusal = Refused(NOT_LOGGED_IN, HTTPStatus.UNAUTHORIZED)
+        else:
+            self.asker = who
+
+    # Reading.
+
+    def _read_body(self, operation: Operation) -> None:
+        if self._received > self.desk.body_limit:
+            raise self._too_large()
+        if operation.body is not None:
+            self.document = self.read_object()
+        elif self._body and self.read_object():
+            raise BadRequest("this address takes no body")
+
+    def read_object(self) -> dict[str, Any]:
+        """Return what the body says, nothing for none.
+
+        What does not say its type, or only what curl says of everything, is read as
+        JSON too: a body is never passed over. Raise BadRequest, WrongType or Refused.
+        """
+        kind = self._kind()
+        if not self._body and kind != "application/json":
+            return {}
+        document = body.document(bytes(self._body))
+        if not isinstance(document, dict):
+            raise Refused('the body must be a JSON object, as in {"dbs": ["NAME"]}')
+        return document
+
+    def _kind(self) -> str:
+        headers = self.request.headers
+        said = Message()
+        said["Content-Type"] = headers.get("Content-Type") or FORM
+        kind = said.get_content_type()
+        if kind.endswith("+json"):
+            kind = "application/json"
+        plain = headers.get("Content-Encoding", "identity").lower() == "identity"
+        utf_8 = said.get_content_charset("utf-8") in ("utf-8", "utf8")
+        if self._body and not (kind in ("application/json", FORM) and plain and utf_8):
+            raise WrongType(
+                "the body must be JSON in UTF-8; say Content-Type: application/json"
+            )
+        return kind
+
+    # Answering.
+
+    def say(self, said: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
+        """Answer a JSON document."""
+        self.set_status(status)
+        self.finish(json.dumps(said) + "\n")
+
+    def say_id(self, id: str) -> None:
+        """Answer an id as clients put it into their next address: nothing around it."""
+        self.finish(id)
+
+    # Refusing.
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer any error, expected or not, as the clients know it."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        if not isinstance(error, Refused):
+            super().write_error(status_code, **kwargs)
+        elif error.status is HTTPStatus.UNAUTHORIZED:
+            self.set_status(error.status)
+            realm = 'Basic realm="Authentication Required"'
+            self.set_header("WWW-Authenticate", realm)
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self.finish(NOT_LOGGED_IN)
+        else:
+            self.say(error.said, error.status)
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(self.allowed()))
+            reason = NO_SUCH_METHOD
+        text = reason.encode(errors="backslashreplace").decode()
+        self.say({"message": text}, status)

@@ -1,0 +1,107 @@
+"""Health: whether the newest backup is a good one, and how much room there is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from syncd.api.backups import Backups
+from syncd.api.daemon import shapes
+from syncd.api.daemon.handler import DaemonHandler
+from syncd.api.operation import on
+
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+HEALTH = {"application/json": {"type": "object", "required": ["status", "storage"]}}
+
+STORAGE = {
+    "dump_count": "dump_count",
+    "size": "size",
+    "free_space": "free_space",
+    "space_total": "total_space",
+    "free_inodes": "free_inodes",
+    "inodes_total": "total_inodes",
+    "used_inodes": "used_inodes",
+}
+"""Names of the figures of the store for Prometheus, and in the health object."""
+
+VAULT = ("failed", "locked", "sharded", "exit_code", "size", "spent_time", "timestamp")
+
+
+class Health(DaemonHandler):
+    """Health, as an object."""
+
+    counted = False
+
+    @on("GET", content=HEALTH)
+    async def health(self, *_: str) -> None:
+        """Answer UP, or Warning if the newest backup failed; room; newest backups."""
+        self.say(await health(self.backups))
+
+
+class Scrape(DaemonHandler):
+    """Health, as Prometheus reads it."""
+
+    counted = False
+
+    @on("GET", content={EXPOSITION: {"type": "string"}})
+    async def scrape(self) -> None:
+        """Answer the figures of the health object as gauges."""
+        said = await health(self.backups)
+        self.set_header("Content-Type", EXPOSITION)
+        self.finish("".join(gauges(said)))
+
+
+async def health(backups: Backups) -> dict[str, Any]:
+    """Return the health object."""
+    views = shapes.listed(await backups.vaults())
+    good = [view for view in views if not shapes.is_failed(view)]
+    room = await backups.room()
+    storage: dict[str, Any] = {
+        "dump_count": len(views),
+        "size": room.size,
+        "free_space": room.free,
+        "total_space": room.total,
+        "free_inodes": room.free_inodes,
+        "total_inodes": room.total_inodes,
+        "used_inodes": room.used_inodes,
+    }
+    if views:
+        storage["last"] = shapes.brief(views[-1])
+    if good:
+        storage["lastSuccessful"] = shapes.brief(good[-1])
+    if proven := [view for view in good if view.proven is not None]:
+        storage["lastProven"] = shapes.brief(proven[-1])
+    return {
+        "status": "Warning" if views and shapes.is_failed(views[-1]) else "UP",
+        "backup_queue_size": backups.waiting(),
+        "storage": storage,
+    }
+
+
+def gauges(health: dict[str, Any]) -> Iterator[str]:
+    """Give the lines of the exposition, under the names that dashboards know."""
+    storage = health["storage"]
+    yield from _gauge("backup_queue_size", health["backup_queue_size"])
+    yield from _gauge("backup_daemon_status", int(health["status"] == "UP"))
+    for name, key in STORAGE.items():
+        yield from _gauge(f"backup_storage_{name}", storage[key])
+    for which, key in (("last", "last"), ("last_successful", "lastSuccessful")):
+        if key in storage:
+            yield from _of_vault(f"backup_storage_{which}", storage[key])
+
+
+def _of_vault(prefix: str, vault: dict[str, Any]) -> Iterator[str]:
+    figures = {**vault, **vault["metrics"], "timestamp": vault["ts"]}
+    label = vault["id"].replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    for name in VAULT:
+        yield from _gauge(f"{prefix}_{name}", int(figures[name]), f'{{id="{label}"}}')
+
+
+def _gauge(name: str, value: int, labels: str = "") -> Iterator[str]:
+    yield f"# TYPE {name} gauge\n"
+    yield f"{name}{labels} {value}\n"
+
+
+ROUTES = [
+    ("/health", Health),
+    ("/health/prometheus", Scrape),
+    ("/health/{more}", Health),
+]

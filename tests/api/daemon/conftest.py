@@ -1,0 +1,67 @@
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from syncd.api.manners import DaemonManners
+from syncd.api.server import Limits, Server
+from tests.api.daemon.memory import MemoryBackups, MemoryMarkers
+from tests.api.fakes import House
+
+
+@pytest.fixture
+def backups() -> MemoryBackups:
+    return MemoryBackups()
+
+
+@pytest.fixture
+def incremental() -> MemoryBackups:
+    return MemoryBackups()
+
+
+@pytest.fixture
+def markers() -> MemoryMarkers:
+    return MemoryMarkers()
+
+
+@pytest.fixture
+def manners() -> dict[str, Any]:
+    """What a test's module says of the dialect."""
+    return {}
+
+
+@pytest.fixture
+def with_incremental() -> bool:
+    return False
+
+
+@pytest.fixture
+async def server(
+    house: House,
+    backups,
+    incremental,
+    manners,
+    markers,
+    with_incremental,
+    tmp_path,
+) -> AsyncIterator[Server]:
+    said = {"spool": tmp_path, "variables": ["mode"], "markers": markers, **manners}
+    rooms = replace(
+        house.rooms,
+        backups=backups,
+        incremental=incremental if with_incremental else None,
+        daemon=DaemonManners(**said),
+    )
+    limits = Limits(rate=1e6, burst=1e6)
+    async with Server(rooms, [("127.0.0.1", 0)], limits=limits) as server:
+        yield server
+
+
+@pytest.fixture
+async def http(port: int) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the whole server."""
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+        yield client
