@@ -49,7 +49,7 @@ async def test_ready(port, house, changes, status, said):
     if status == 200:
         assert json.loads(answer.body) == {"status": "UP", "suspended": said}
     else:
-        assert json.loads(answer.body) == {"status": "error", "reason": said}
+        assert json.loads(answer.body) == {"status": "DOWN", "reason": said}
 
 
 async def test_every_reason_is_told(port, http, house):

@@ -38,24 +38,21 @@ def with_incremental() -> bool:
 
 
 @pytest.fixture
+def rooms(backups, incremental, with_incremental) -> dict[str, Any]:
+    return {
+        "backups": backups,
+        "incremental": incremental if with_incremental else None,
+    }
+
+
+@pytest.fixture
 async def server(
-    house: House,
-    backups,
-    incremental,
-    manners,
-    markers,
-    with_incremental,
-    tmp_path,
+    house: House, rooms, manners, markers, tmp_path
 ) -> AsyncIterator[Server]:
     said = {"spool": tmp_path, "variables": ["mode"], "markers": markers, **manners}
-    rooms = replace(
-        house.rooms,
-        backups=backups,
-        incremental=incremental if with_incremental else None,
-        daemon=DaemonManners(**said),
-    )
+    furnished = replace(house.rooms, **rooms, daemon=DaemonManners(**said))
     limits = Limits(rate=1e6, burst=1e6)
-    async with Server(rooms, [("127.0.0.1", 0)], limits=limits) as server:
+    async with Server(furnished, [("127.0.0.1", 0)], limits=limits) as server:
         yield server
 
 

@@ -135,7 +135,9 @@ class MemoryBackups:
             view = await self.vault(request.vault, folder=request.folder)
             if not (view.valid or request.force):
                 raise Conflict(f"vault {request.vault} is not valid; force it")
-        job = self._keep(Kind.RESTORE, request, request.vault, who, key, run=not refused)
+        job = self._keep(
+            Kind.RESTORE, request, request.vault, who, key, run=not refused
+        )
         return self.step(job.id, Event.FAIL, refused) if refused else job
 
     async def evict(self, vault: str, *, who: str, folder: str = "") -> None:
