@@ -1,16 +1,12 @@
 """What the configuration says of how dialects behave."""
 
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct, field
-from tornado.httputil import HTTPServerRequest
 
 from syncd.api.backups import Markers
-
-Login = Callable[[HTTPServerRequest], Awaitable[str | None]]
-"""Tells who asks; None for somebody who does not say so rightly."""
 
 
 class DaemonManners(Struct, frozen=True, kw_only=True):
@@ -26,10 +22,8 @@ class DaemonManners(Struct, frozen=True, kw_only=True):
     """Whether partial backups may be named ``PREFIX_NAMESPACE_TIME``, ..."""
     namespace: str = ""
     """... which they are in a namespace only."""
-    login: Login | None = None
-    """None: nobody is asked who they are."""
     read_login: bool = False
-    """Whether those who only look are asked, too."""
+    """Whether those who only look are asked who they are, too."""
     spool: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     """Where an archive that is sent lies until a vault is made of it."""
     upload_limit: int = 1 << 40

@@ -51,14 +51,6 @@ PARTS: dict[str, dict[str, Any]] = {
         "description": "Name of an entry, exactly.",
         "schema": {"type": "string", "minLength": 1},
     },
-    "vault": {
-        "description": "Name of a backup.",
-        "schema": {"type": "string", "minLength": 1},
-    },
-    "job": {
-        "description": "Name of a backup, or id of a restore.",
-        "schema": {"type": "string", "minLength": 1},
-    },
     "backup": {
         "description": "Id of a backup.",
         "schema": {"type": "string", "minLength": 1},

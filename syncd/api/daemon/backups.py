@@ -79,7 +79,7 @@ class OneBackup(DaemonHandler):
     async def stats(self, vault: str) -> None:
         """Answer what is known of a backup; 404 also while it runs."""
         try:
-            view = await self.backups.vault(vault)
+            view = await self.listed(vault)
         except NotFound:
             raise told(f"backup {vault} not found") from None
         self.say_stats(view)

@@ -12,6 +12,7 @@ from syncd.api import ranges
 from syncd.api.backups import Archive
 from syncd.api.daemon.handler import DaemonHandler
 from syncd.api.operation import Number, on
+from syncd.core.permission import Action
 from syncd.errors import NotFound, SyncdError, Unavailable
 
 PATIENCE = 60.0
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 class Download(DaemonHandler):
     """A vault, to be carried away."""
 
-    hands_out = True
+    reads = Action.BACKUP_DOWNLOAD
 
     @on(
         "GET",
@@ -44,8 +45,8 @@ class Download(DaemonHandler):
         backups = self.backups
         async with AsyncExitStack() as lent:
             try:
-                # Only what is listed has a name that can be put into a header.
-                name = (await backups.vault(vault)).summary.name
+                # Only what is known has a name that can be put into a header.
+                name = (await self.listed(vault)).summary.name
                 archive = await lent.enter_async_context(backups.download(name))
             except NotFound:
                 self.set_status(HTTPStatus.NO_CONTENT)
@@ -132,7 +133,7 @@ async def part(
 class PresignedUrls(DaemonHandler):
     """Addresses of a vault in an object store; there is none here."""
 
-    hands_out = True
+    reads = Action.BACKUP_DOWNLOAD
 
     @on(
         "GET",

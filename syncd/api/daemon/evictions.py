@@ -8,6 +8,7 @@ import msgspec
 from syncd.api.daemon.handler import DaemonHandler, Refused, told
 from syncd.api.operation import Word, on
 from syncd.core import retention
+from syncd.core.permission import Action
 from syncd.errors import BadRequest, Conflict, NotFound
 
 YES_OR_NO = ("0", "1", "false", "true")
@@ -18,6 +19,8 @@ POLICIES = {"fullEvictionPolicy": "full", "granularEvictionPolicy": "partial"}
 
 class Evict(DaemonHandler):
     """Eviction by the policies."""
+
+    changes = Action.BACKUP_EVICT
 
     @on(
         "POST",
@@ -34,10 +37,14 @@ class Evict(DaemonHandler):
 class EvictOne(DaemonHandler):
     """Eviction of one vault."""
 
+    changes = Action.BACKUP_EVICT
+
     @on("POST", content=OK)
     async def evict(self, vault: str) -> None:
         """Delete one backup, whether policies would keep it or not."""
         try:
+            if vault not in await self.backups.aside():
+                await self.listed(vault)
             await self.backups.evict(vault, who=self.asker)
         except NotFound:
             raise told(f"backup {vault} not found") from None
@@ -50,22 +57,24 @@ class EvictOne(DaemonHandler):
 class EvictionPolicy(DaemonHandler):
     """The policies in force."""
 
+    changes = Action.BACKUP_EVICT
+
     @on("GET", content={"application/json": {"type": "object"}})
     async def policies(self) -> None:
         """Answer the policies in force."""
         known = self.backups.policies()
-        self.say({name: known[which] for name, which in POLICIES.items()})
+        self.say({name: known.get(which) for name, which in POLICIES.items()})
 
     @on("POST", body={"type": "object"}, content=OK)
     async def use(self) -> None:
         """Put a policy in force and keep it, then evict; a bad one changes nothing."""
-        backups, said = self.backups, self._said()
+        backups, said = self.backups, self._wanted()
         for name, policy in said.items():
             await backups.use_policy(POLICIES[name], policy, who=self.asker)
         await backups.evict_by_policy(who=self.asker)
         self.say("Ok")
 
-    def _said(self) -> dict[str, Any]:
+    def _wanted(self) -> dict[str, Any]:
         said: dict[str, Any] = self.document
         strangers = sorted(said.keys() - POLICIES.keys())
         if strangers or not said:

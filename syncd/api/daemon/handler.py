@@ -10,17 +10,19 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from syncd.api import body
-from syncd.api.auth import HARMLESS
 from syncd.api.backups import Backups
 from syncd.api.handler import Handler
 from syncd.api.manners import DaemonManners
 from syncd.api.operation import Operation
-from syncd.errors import BadRequest, SyncdError, Unavailable, WrongType
+from syncd.core.backup import VaultView
+from syncd.core.permission import Action
+from syncd.errors import BadRequest, NotFound, SyncdError, Unavailable, WrongType
 
 INCREMENTAL = "/incremental"
 NOT_LOGGED_IN = "Unauthorized Access"
 NO_SUCH_METHOD = "The method is not allowed for the requested URL."
 
+HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
 """What curl says of a body when it is told nothing."""
 
@@ -54,11 +56,14 @@ class DaemonHandler(Handler):
     """A resource of the backup daemon's API, perhaps with an incremental twin."""
 
     problem: ClassVar[str] = "DaemonProblem"
-    hands_out: ClassVar[bool] = False
-    """Whether its reads give away what was backed up."""
+    reads = Action.BACKUP_READ
+    changes = Action.BACKUP_RUN
+    challenge = 'Basic realm="Authentication Required"'
 
-    asker: str = "anybody"
-    """Who asks."""
+    @property
+    def asker(self) -> str:
+        """Return who asks."""
+        return self.who.name
 
     @property
     def manners(self) -> DaemonManners:
@@ -86,31 +91,26 @@ class DaemonHandler(Handler):
         """Return the word that makes asking twice asking once, where it is given."""
         return self.request.headers.get("Idempotency-Key")
 
+    async def listed(self, vault: str) -> VaultView:
+        """Return a vault that lists name; raise NotFound."""
+        view = await self.backups.vault(vault)
+        if view.folder:
+            raise NotFound(f"vault {vault} lies in a folder of its own")
+        return view
+
     # Letting in.
 
-    async def prepare(self) -> None:  # type: ignore[override]
-        """Look at who asks, before the body is read."""
-        super().prepare()
-        if self._refusal is None and self._asks_for_login():
-            await self._let_in()
+    def needed(self, method: str) -> Action | None:
+        """Return what somebody must be allowed to do; looking is open to all.
 
-    def _asks_for_login(self) -> bool:
-        method = str(self.request.method)
-        known = "GET" if method == "HEAD" else method
-        protected = method not in HARMLESS or self.hands_out or self.manners.read_login
-        return protected and known in self.operations and not self._is_open()
-
-    def _is_open(self) -> bool:
-        return self.template.removeprefix(INCREMENTAL).startswith("/health")
-
-    async def _let_in(self) -> None:
-        if self.manners.login is None:
-            return
-        who = await self.manners.login(self.request)
-        if who is None:
-            self._refusal = Refused(NOT_LOGGED_IN, HTTPStatus.UNAUTHORIZED)
-        else:
-            self.asker = who
+        It was so at the original, and is otherwise where ``read_login`` says so. Health
+        is open always: probes have no credentials.
+        """
+        action = super().needed(method)
+        if action is not Action.BACKUP_READ:
+            return action
+        is_health = self.template.removeprefix(INCREMENTAL).startswith("/health")
+        return action if self.manners.read_login and not is_health else None
 
     # Reading.
 
@@ -167,18 +167,20 @@ class DaemonHandler(Handler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer any error, expected or not, as the clients know it."""
         error = kwargs.get("exc_info", (None, None))[1]
-        if not isinstance(error, Refused):
-            super().write_error(status_code, **kwargs)
-        elif error.status is HTTPStatus.UNAUTHORIZED:
-            self.set_status(error.status)
-            realm = 'Basic realm="Authentication Required"'
-            self.set_header("WWW-Authenticate", realm)
-            self.set_header("Content-Type", "text/html; charset=utf-8")
-            self.finish(NOT_LOGGED_IN)
-        else:
+        if isinstance(error, Refused):
+            self._said = str(error)
             self.say(error.said, error.status)
+        else:
+            super().write_error(status_code, **kwargs)
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        self._said = reason
+        self.set_status(status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.set_header("WWW-Authenticate", self.challenge)
+            self.set_header("Content-Type", HTML)
+            self.finish(NOT_LOGGED_IN)
+            return
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self.allowed()))
             reason = NO_SUCH_METHOD

@@ -8,6 +8,7 @@ from syncd.api.daemon.newer import PREFIX, Newer, bad, missing
 from syncd.api.operation import Word, on
 from syncd.core.backup import BackupRequest, VaultView
 from syncd.core.job import Job, Kind, State
+from syncd.core.permission import Action
 from syncd.errors import BadRequest, Conflict, NotFound
 
 BLOB_PATH = Word("blobPath", "The folder of the backup, as it was given.")
@@ -51,6 +52,7 @@ class NewerBackup(Newer):
 
     @on(
         "DELETE",
+        action=Action.BACKUP_EVICT,
         query=[BLOB_PATH],
         errors=[HTTPStatus.CONFLICT],
         content=newer.OBJECT,

@@ -10,6 +10,7 @@ from syncd.api.daemon.restores import SWITCHED_OFF
 from syncd.api.operation import on
 from syncd.core.backup import RestoreRequest
 from syncd.core.job import Job, Kind
+from syncd.core.permission import Action
 from syncd.errors import BadRequest, Conflict, NotFound
 
 FROM, TO = "previousDatabaseName", "databaseName"
@@ -21,6 +22,8 @@ Items = list[dict[str, str]]
 
 class NewerRestore(Newer):
     """A backup, to be restored from; or a restore of it: the id tells which."""
+
+    changes = Action.BACKUP_RESTORE
 
     @on(
         "POST",

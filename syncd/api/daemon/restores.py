@@ -7,6 +7,7 @@ from syncd.api.daemon import requests, shapes
 from syncd.api.daemon.backups import ID, number
 from syncd.api.daemon.handler import DaemonHandler, Refused, failed
 from syncd.api.operation import on
+from syncd.core.permission import Action
 from syncd.errors import Conflict, NotFound
 
 SWITCHED_OFF = (
@@ -16,6 +17,8 @@ SWITCHED_OFF = (
 
 class Restore(DaemonHandler):
     """Restores of a vault, to be asked for."""
+
+    changes = Action.BACKUP_RESTORE
 
     @on(
         "POST",
@@ -67,6 +70,8 @@ class Restore(DaemonHandler):
 
 class ExternalRestore(DaemonHandler):
     """Restores that need no vault: the source knows where to take it from."""
+
+    changes = Action.BACKUP_RESTORE
 
     @on("POST", body={"type": "object"}, optional=True, content=ID)
     async def restore(self) -> None:

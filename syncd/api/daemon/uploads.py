@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from syncd.api.answers import answer
-from syncd.api.daemon.handler import DaemonHandler, Refused
+from syncd.api.daemon.handler import HTML, DaemonHandler, Refused
 from syncd.api.daemon.multipart import Form
 from syncd.api.handler import DRAINED
 from syncd.api.operation import Operation, on
@@ -30,7 +30,7 @@ class Upload(DaemonHandler):
     _form: Form | None = None
     _spool: BinaryIO | None = None
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def prepare(self) -> None:
         """Look at who asks, and make room for what comes."""
         await super().prepare()
         if self._refusal is not None or self.request.method != "POST":
@@ -91,7 +91,7 @@ class Upload(DaemonHandler):
     @on(
         "POST",
         errors=[HTTPStatus.SERVICE_UNAVAILABLE],
-        content={"text/html; charset=utf-8": {"type": "string"}},
+        content={HTML: {"type": "string"}},
     )
     async def upload(self) -> None:
         """Make a vault of an archive, and answer when there is one.
@@ -138,7 +138,7 @@ class Upload(DaemonHandler):
 
     def _tell(self, status: HTTPStatus, text: str) -> None:
         self.set_status(status)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Type", HTML)
         self.finish(_escaped(text))
 
     def _drop(self) -> None:

@@ -5,6 +5,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from syncd.api.auth import Auth
 from syncd.api.manners import DaemonManners
 from syncd.api.server import Limits, Server
 from tests.api.daemon.memory import MemoryBackups, MemoryMarkers
@@ -27,9 +28,9 @@ def markers() -> MemoryMarkers:
 
 
 @pytest.fixture
-def manners() -> dict[str, Any]:
-    """What a test's module says of the dialect."""
-    return {}
+def manners(markers) -> dict[str, Any]:
+    """How the dialect is to behave, where a test wants it otherwise."""
+    return {"markers": markers}
 
 
 @pytest.fixture
@@ -46,13 +47,18 @@ def rooms(backups, incremental, with_incremental) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def server(
-    house: House, rooms, manners, markers, tmp_path
-) -> AsyncIterator[Server]:
-    said = {"spool": tmp_path, "variables": ["mode"], "markers": markers, **manners}
+def auth() -> Auth:
+    """Asks nobody who they are."""
+    return Auth()
+
+
+@pytest.fixture
+async def server(house: House, rooms, manners, auth, tmp_path) -> AsyncIterator[Server]:
+    said = {"spool": tmp_path, "variables": ["mode"], **manners}
     furnished = replace(house.rooms, **rooms, daemon=DaemonManners(**said))
     limits = Limits(rate=1e6, burst=1e6)
-    async with Server(furnished, [("127.0.0.1", 0)], limits=limits) as server:
+    listen = [("127.0.0.1", 0)]
+    async with Server(furnished, listen, limits=limits, auth=auth) as server:
         yield server
 
 

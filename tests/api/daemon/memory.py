@@ -65,6 +65,7 @@ class MemoryBackups:
         self.sized = True
         self.broken_at: int | None = None
         self.uploaded: dict[str, bytes] = {}
+        self.half: list[str] = []
         self.says: Exception | None = None
         self._changed = asyncio.Event()
 
@@ -141,6 +142,9 @@ class MemoryBackups:
         return self.step(job.id, Event.FAIL, refused) if refused else job
 
     async def evict(self, vault: str, *, who: str, folder: str = "") -> None:
+        if vault in self.half:
+            self.half.remove(vault)
+            return
         await self.vault(vault, folder=folder)
         if vault in self.lent:
             raise Conflict(f"vault {vault} is in use")
@@ -201,12 +205,23 @@ class MemoryBackups:
             await self._changed.wait()
             yield b""
 
+    async def changed(self, id: str) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def check(self, vault: str, *, kind: Kind, who: str) -> Job:
+        await self.vault(vault)
+        return self._keep(kind, RestoreRequest(vault=vault), vault, who, None)
+
+    async def aside(self) -> list[str]:
+        return self.half
+
     async def vaults(self) -> list[VaultView]:
         return [*self.known.values()]
 
     async def vault(self, name: str, *, folder: str = "") -> VaultView:
         view = self.known.get(name)
-        if view is None or view.folder != folder:
+        if view is None or (folder and view.folder != folder):
             raise NotFound(f"vault {name} not found")
         return view
 

@@ -328,6 +328,12 @@ class TestListing:
         assert answer.status_code == 404
         assert answer.json().endswith("not found")
 
+    async def test_one_kept_elsewhere_is_not_listed(self, http, backups):
+        backups.add("20261121T072913", folder="x")
+
+        assert (await http.get("/listbackups/20261121T072913")).status_code == 404
+        assert (await http.get("/backup/20261121T072913")).status_code == 204
+
     async def test_the_time_is_that_of_the_name_here(self, http, backups):
         backups.now = NOON
         name = (await http.post("/backup")).text

@@ -35,6 +35,18 @@ class TestOne:
         shown = name.replace("%2e", ".")
         assert (answer.status_code, answer.json()) == (404, f"backup {shown} not found")
 
+    async def test_one_that_was_never_finished(self, http, backups):
+        backups.half = ["20261101T000000"]
+
+        assert (await http.post("/evict/20261101T000000")).status_code == 200
+        assert backups.half == []
+
+    async def test_one_kept_elsewhere_stays(self, http, backups):
+        backups.add("20261101T000000", folder="x")
+
+        assert (await http.post("/evict/20261101T000000")).status_code == 404
+        assert "20261101T000000" in backups.known
+
     async def test_one_that_is_read(self, http, backups):
         backups.lent.add("20261121T120000")
 
@@ -99,6 +111,12 @@ class TestPolicies:
             "fullEvictionPolicy": "1/delete",
             "granularEvictionPolicy": "7d/delete",
         }
+
+    async def test_one_that_was_never_set(self, http, backups):
+        del backups.in_force["partial"]
+
+        said = (await http.get("/evictionpolicy")).json()
+        assert said["granularEvictionPolicy"] is None
 
     async def test_that_of_partial_ones(self, http, backups):
         body = {"granularEvictionPolicy": "3/delete"}

