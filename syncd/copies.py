@@ -9,7 +9,9 @@ import structlog
 from msgspec.structs import replace
 
 from syncd import clock
+from syncd.api.manners import DaemonManners
 from syncd.api.server import Server
+from syncd.backup.marking import Notes
 from syncd.backup.plan import (
     Hooks,
     Mail,
@@ -30,6 +32,7 @@ from syncd.core.errand import Command, Part
 from syncd.core.job import RETRIES, Kind
 from syncd.errors import ConfigError
 from syncd.parts import Parts
+from syncd.store.database import Store
 
 LOCAL = "syncd.vaults.described:local"
 """What makes a store of vaults that is a local folder."""
@@ -44,12 +47,17 @@ class Copies:
     """The rooms of backups, open."""
 
     def __init__(
-        self, runner: Runner, services: Mapping[str, Service], works: list[Any]
+        self,
+        runner: Runner,
+        services: Mapping[str, Service],
+        works: list[Any],
+        manners: DaemonManners,
     ) -> None:
         self.runner = runner
         self.services = services
         self.works = works
         """What never ends by itself."""
+        self._manners = manners
 
     def show(self, server: Server) -> None:
         """Have the API answer for them."""
@@ -57,6 +65,7 @@ class Copies:
             backups=self.services["full"],
             incremental=self.services.get("incremental"),
             copies=self.runner,
+            daemon=self._manners,
         )
 
 
@@ -90,7 +99,7 @@ async def opened(loaded: Config, parts: Parts) -> AsyncIterator[Copies]:
             scheduler = Scheduler(runner, services, clock.timestamp)
             await rooms.enter_async_context(scheduler)
             works.append(scheduler.task)
-        yield Copies(runner, services, works)
+        yield Copies(runner, services, works, _manners(section, state, parts.store))
 
 
 def plans(
@@ -106,6 +115,35 @@ def plans(
         )
         for name, one in section.sections().items()
     }
+
+
+def _manners(section: Backup, state: Path, store: Store) -> DaemonManners:
+    """Return how the backup daemon's API behaves."""
+    said = section.daemon
+    sources = [
+        source
+        for one in section.sections().values()
+        for source in one.all_sources().values()
+    ]
+    return DaemonManners(
+        variables=sorted({name for source in sources for name in _variables(source)}),
+        publish_variables=said.publish_variables,
+        full_restore=said.full_restore,
+        prefixes=said.prefixes,
+        namespace=said.namespace,
+        read_login=said.read_login,
+        # Beside the logs of jobs, so that it can be moved there; cleared at each start.
+        spool=state / "jobs" / "scratch" / "uploads",
+        upload_limit=said.upload_limit,
+        markers=Notes(store) if said.data_validation else None,
+    )
+
+
+def _variables(source: Mapping[str, Any]) -> list[str]:
+    """Return the names of what whoever asks may say besides."""
+    said = source.get("variables")
+    some = said if isinstance(said, list) else []
+    return [name for one in some for name in ([one] if isinstance(one, str) else one)]
 
 
 def _plan(name: str, said: Section, state: Path) -> Plan:

@@ -73,7 +73,9 @@ async def serve(
         door = await rooms.enter_async_context(server(loaded, parts))
         service.ready()
         ready()
-        log.get(__name__).info("ready", action="start", entries=len(loaded.entries))
+        taken = {"variables": list(loaded.variables)} if loaded.variables else {}
+        said = {"entries": len(loaded.entries), **taken}
+        log.get(__name__).info("ready", action="start", **said)
         copies = await _loaded("syncd.copies")
         opened = await rooms.enter_async_context(copies.opened(loaded, parts))
         opened.show(door)

@@ -21,6 +21,7 @@ from syncd.api.backups import Backups, Counted
 from syncd.api.gate import Gate
 from syncd.api.handler import Desk, Routes
 from syncd.api.listening import bound
+from syncd.api.manners import DaemonManners
 from syncd.api.metrics import Metrics
 from syncd.api.pace import Pace
 from syncd.api.rooms import Rooms
@@ -120,12 +121,21 @@ class Server:
             )
 
     def add(
-        self, *, backups: Backups, incremental: Backups | None, copies: Counted
+        self,
+        *,
+        backups: Backups,
+        incremental: Backups | None,
+        copies: Counted,
+        daemon: DaemonManners,
     ) -> None:
         """Show the rooms of backups, which are opened when all else is at work."""
         desk = self._desk
         desk.rooms = replace(
-            desk.rooms, backups=backups, incremental=incremental, opening=False
+            desk.rooms,
+            backups=backups,
+            incremental=incremental,
+            daemon=daemon,
+            opening=False,
         )
         desk.metrics.measure(copies, desk.rooms.now)
 

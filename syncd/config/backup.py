@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, ValidationError
 
 from syncd.backup_sources import registry
+from syncd.config.daemon import Daemon
 from syncd.config.value import Value
 from syncd.config.values import seconds
 from syncd.core import cron, retention
@@ -268,6 +269,9 @@ class Backup(Section):
     parallel: int = Field(
         default=2, ge=1, le=100, description="jobs that run at once, at most"
     )
+    daemon: Daemon = Field(
+        default=Daemon(), description="how the backup daemon's API behaves"
+    )
     incremental: Section | None = Field(
         default=None,
         description="a second store with sources, schedules and policies of its own,"
@@ -294,6 +298,7 @@ MODELS: dict[Place, type[BaseModel]] = {
     ("notify", "mail"): Mail,
     ("notify", "web", "*"): Told,
     ("incremental",): Section,
+    ("daemon",): Daemon,
 }
 """What stands where; ``*`` is any number."""
 

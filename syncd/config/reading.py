@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from syncd import document
-from syncd.config import credentials, together
+from syncd.config import credentials, together, variables
 from syncd.config.access import Accounts, Tls
 from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.document import Document, Fault, Place
@@ -63,7 +63,8 @@ def read(path: Path) -> Config:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}; name another with --config"
         ) from None
-    config, faults = _checked(said)
+    value, taken, unclear = variables.applied(said.value, os.environ)
+    config, faults = _checked(said._replace(value=value, faults=said.faults + unclear))
     tls = config and _placed(config.tls, path.parent)
     if tls:
         faults = [*faults, *_of_certificate(tls)]
@@ -71,7 +72,7 @@ def read(path: Path) -> Config:
     faults = [*faults, *wrong]
     if faults or config is None:
         raise ConfigError("\n".join(_lines(path, faults, said.secrets)))
-    return config.with_credentials(pair).model_copy(
+    return config.with_environment(pair, taken).model_copy(
         update={
             "state": config.state.resolve(),
             "rules": path.parent / config.rules,

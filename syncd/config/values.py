@@ -1,6 +1,7 @@
 """What a configuration says, as frozen values; their annotations are the reference."""
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -287,6 +288,7 @@ class Config(Value):
     )
     _credentials: Credentials | None = PrivateAttr(None)
     _secrets: frozenset[str] = PrivateAttr(frozenset())
+    _variables: tuple[str, ...] = PrivateAttr(())
 
     def model_post_init(self, context: Any) -> None:
         """Remember which texts may not be shown."""
@@ -302,10 +304,18 @@ class Config(Value):
         """Return what the environment says of who may come in."""
         return self._credentials
 
-    def with_credentials(self, pair: Credentials | None) -> Self:
+    @property
+    def variables(self) -> Sequence[str]:
+        """Return the variables of the environment that count in place of the file."""
+        return self._variables
+
+    def with_environment(
+        self, pair: Credentials | None, variables: Sequence[str] = ()
+    ) -> Self:
         """Return the same with what the environment says."""
         result = self.model_copy()
         result._credentials = pair
+        result._variables = tuple(variables)
         return result
 
 

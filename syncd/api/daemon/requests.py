@@ -19,11 +19,13 @@ BACKUP = frozenset(
     {"dbs", "args", "allow_eviction", "sharded", "externalBackupPath", "prefix"}
     # These are taken and mean nothing, as they always did.
     | {"vault", "ts", "changeDbNames"}
+    | {"mode"}
 )
-RESTORE = frozenset({"vault", "ts", "dbs", "args", "changeDbNames"}) | {
-    "externalBackupPath",
-    "force",
-}
+"""A source that knows of no modes has one, and that is meant."""
+RESTORE = frozenset(
+    {"vault", "ts", "dbs", "args", "changeDbNames", "externalBackupPath", "force"}
+    | {"mode"}
+)
 TRUE = frozenset({"true", "1", "t", "y", "yes"})
 INNER = frozenset({"collections", "tables"})
 LONGEST = 1000

@@ -206,7 +206,8 @@ class TestLimits:
 class TestWithoutRoom:
     @pytest.fixture
     def manners(self, tmp_path):
-        return {"spool": tmp_path / "missing"}
+        (tmp_path / "file").touch()
+        return {"spool": tmp_path / "file" / "below"}
 
     async def test_it_is_told(self, http, backups):
         answer = await http.post("/restore/backup", **a_form())
