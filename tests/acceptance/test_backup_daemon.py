@@ -1,5 +1,6 @@
 """The backup daemon's API as its clients use it: with curl, and by waiting."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.acceptance.asking import wait_for
@@ -248,3 +250,65 @@ def test_the_newer_addresses(daemon):
     status_code, body = daemon.curl("-XDELETE", *login, f"{where}?blobPath=shop/1")
     assert (status_code, json.loads(body)["message"]) == (200, "OK")
     assert daemon.curl(where)[0] == 404
+
+
+def an_archive(members: dict[str, bytes]) -> bytes:
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def upload(daemon: Guarded, name: str, content: bytes) -> httpx.Response:
+    files = {"file": (f"{name}.zip", content)}
+    return daemon._http.post("/restore/backup", files=files, timeout=PATIENCE)
+
+
+def test_what_was_carried_away_comes_back(daemon):
+    backup = daemon.post("/backup")[1]
+    assert daemon.ended(backup)[0] == 200
+    content = daemon._http.get(f"/backup/{backup}").content
+    assert upload(daemon, backup, content).status_code == 500
+    assert daemon.post(f"/evict/{backup}")[0] == 200
+
+    answer = upload(daemon, "20200101T000000", content)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert json.loads(daemon.curl("/listbackups")[1]) == ["20200101T000000"]
+    daemon.script(files={})
+    task = daemon.post("/restore", {"vault": "20200101T000000"})[1]
+    assert daemon.ended(task)[0] == 200
+    assert daemon.files == {"db/a": "one", "other/b": "two"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"this is no zip",
+        an_archive({"../../x": b"x"}),
+        an_archive({"/etc/x": b"x"}),
+        an_archive({"bomb": bytes(1 << 30)}),
+    ],
+    ids=["junk", "above", "absolute", "bomb"],
+)
+def test_archives_of_no_use_leave_nothing(daemon, content):
+    answer = upload(daemon, "20200101T000000", content)
+
+    assert answer.status_code == 500
+    assert answer.json()["message"]
+    listed = json.loads(daemon.curl("/listbackups")[1])
+    for name in listed:
+        assert not json.loads(daemon.curl(f"/listbackups/{name}")[1])["valid"]
+
+
+async def test_many_clients_ask_at_once(daemon):
+    daemon.script(hang="back_up")
+    backup = daemon.post("/backup")[1]
+    limits = httpx.Limits(max_connections=300)
+    async with httpx.AsyncClient(limits=limits, timeout=PATIENCE) as client:
+        where = f"{daemon.url}/jobstatus/{backup}"
+        answers = await asyncio.gather(*(client.get(where) for _ in range(300)))
+
+    assert {answer.status_code for answer in answers} == {206}
+    assert {answer.json()["task_id"] for answer in answers} == {backup}

@@ -45,10 +45,10 @@ class Upload(DaemonHandler):
         self._open()
 
     def _open(self) -> None:
+        spool = self.manners.spool
         try:
-            descriptor, name = tempfile.mkstemp(
-                dir=self.manners.spool, prefix="upload-"
-            )
+            spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=spool, prefix="upload-")
         except OSError as error:
             self._refusal = _trouble(error)
         else:
