@@ -54,6 +54,7 @@ class Commands(click.Group):
         "user",
         "token",
         "vault",
+        "import-config",
         "completion",
     )
 
@@ -66,7 +67,8 @@ class Commands(click.Group):
         if cmd_name in self.commands or cmd_name not in self.names:
             return self.commands.get(cmd_name)
         gc.disable()  # Nothing that is loaded is garbage: searching is a tenth of it.
-        command = getattr(import_module(f"syncd.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"syncd.cli.{name}"), name)
         gc.freeze()
         gc.enable()
         self.add_command(command)
