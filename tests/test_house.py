@@ -17,9 +17,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from syncd.api import front, sync_v1
+from syncd.api import daemon, front, sync_v1
 from syncd.cli.main import syncd as commands
 from syncd.config.values import Config, Entry
+from syncd.config.variables import APPLIES
 
 HOUSE = Path(__file__).parents[1]
 WHOLE = {"acceptance", "benchmarks", "faults", "peers"}
@@ -191,6 +192,24 @@ class TestDocumentation:
         ]
 
         assert missing == []
+
+    def test_every_address_of_the_backup_daemon_is_in_its_reference(self):
+        said = read("docs/reference/backup-daemon.rst")
+        missing = [
+            path
+            for where, kind in daemon.routes()
+            if not where.startswith("/incremental/")
+            and (path := re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), where))
+            and not all(f"``{method} {path}``" in said for method in kind.operations)
+        ]
+
+        assert missing == []
+
+    def test_every_variable_is_in_the_reference(self):
+        said = read("docs/reference/backup-daemon.rst")
+        names = [name for name in APPLIES if not name.startswith("INC_")]
+
+        assert [name for name in names if f"``{name}``" not in said] == []
 
     def test_every_room_is_on_the_map(self):
         said = read("docs/architecture.rst")
