@@ -218,6 +218,9 @@ def test_what_is_carried_away_is_a_zip(daemon):
     assert answer.headers["Content-Type"] == "application/zip"
     said = f'attachment; filename="{backup}.zip"'
     assert answer.headers["Content-Disposition"] == said
+    rest = {"Range": "bytes=100-", "If-Range": answer.headers["ETag"]}
+    part = daemon._http.get(f"/backup/{backup}", headers=rest)
+    assert (part.status_code, part.content) == (206, answer.content[100:])
     with zipfile.ZipFile(BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         contents = {archive.read(name) for name in archive.namelist()}
