@@ -94,6 +94,8 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     },
 }
 """How refusals look, by the name that a handler gives."""
+BARE = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+"""Answers without a body."""
 EVERYWHERE = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
@@ -203,7 +205,7 @@ def _answer(
     status: HTTPStatus, operation: Operation, known: dict[int, Any]
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": status.phrase}
-    if operation.content and status is not HTTPStatus.NOT_MODIFIED:
+    if operation.content and status not in BARE:
         answer["content"] = {
             kind: {"schema": schema} if schema else {}
             for kind, schema in operation.content.items()

@@ -10,13 +10,14 @@ from syncd.api.daemon import (
     newer_backups,
     newer_restores,
     restores,
+    swagger,
     uploads,
 )
 from syncd.api.daemon.handler import INCREMENTAL
 from syncd.api.handler import Route
 
 _TWICE = (backups, restores, jobs, evictions, health, downloads)
-_ONCE = (restores, downloads, uploads, newer_backups, newer_restores, markers)
+_ONCE = (restores, downloads, uploads, newer_backups, newer_restores, markers, swagger)
 
 
 def routes() -> list[Route]:

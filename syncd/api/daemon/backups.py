@@ -98,7 +98,12 @@ class OneBackup(DaemonHandler):
 class Find(OneBackup):
     """The first backup since a moment."""
 
-    @on("GET", query=[Word("ts", "Milliseconds since 1970.")], content=STATS)
+    @on(
+        "GET",
+        query=[Word("ts", "Milliseconds since 1970.")],
+        errors=[HTTPStatus.NOT_FOUND],
+        content=STATS,
+    )
     async def find(self) -> None:
         """Answer the oldest backup of that moment or after it.
 

@@ -17,7 +17,7 @@ _MARKER = re.compile(
 class Marker(Newer):
     """The latest marker."""
 
-    @on("GET", content=newer.OBJECT)
+    @on("GET", errors=[HTTPStatus.NOT_FOUND], content=newer.OBJECT)
     async def marker(self) -> None:
         """Answer the latest marker; 404 if there is none."""
         found = await self._markers.get()
@@ -28,6 +28,7 @@ class Marker(Newer):
     @on(
         "POST",
         body={"type": "object"},
+        errors=[HTTPStatus.NOT_FOUND],
         status=(HTTPStatus.CREATED,),
         content={"application/json": {}},
     )

@@ -24,7 +24,11 @@ class Restore(DaemonHandler):
         "POST",
         body={"type": "object"},
         optional=True,
-        errors=[HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE],
+        errors=[
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ],
         content=ID,
     )
     async def restore(self) -> None:

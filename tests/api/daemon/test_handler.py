@@ -19,7 +19,12 @@ OPERATOR = Policy(pair=Pair("me", "right"))
 ADDRESSES = [
     (method, where) for where, kind in daemon.routes() for method in kind.operations
 ]
-HEALTH = [(method, where) for method, where in ADDRESSES if "/health" in where]
+HEALTH = [
+    (method, where)
+    for method, where in ADDRESSES
+    if "/health" in where or "/swagger" in where
+]
+"""Open, whatever is said."""
 LOOKING = [
     (method, where)
     for method, where in ADDRESSES
@@ -141,6 +146,14 @@ class TestWithoutEngine:
 
         assert answer.status_code == 503
         assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("where", ["/swagger-ui", "/swagger-ui/swagger.json"])
+async def test_it_is_described_where_clients_look(http, where):
+    answer = await http.get(where)
+
+    assert answer.status_code == 200
+    assert "/backup" in answer.json()["paths"]
 
 
 async def test_a_bug_tells_nothing(http, backups):
