@@ -56,8 +56,8 @@ class DaemonHandler(Handler):
     """A resource of the backup daemon's API, perhaps with an incremental twin."""
 
     problem: ClassVar[str] = "DaemonProblem"
-    reads = Action.BACKUP_READ
-    changes = Action.BACKUP_RUN
+    reads: ClassVar[Action | None] = Action.BACKUP_READ
+    changes: ClassVar[Action | None] = Action.BACKUP_RUN
     challenge = 'Basic realm="Authentication Required"'
 
     @property
