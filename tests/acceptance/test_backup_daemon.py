@@ -56,7 +56,7 @@ class Guarded(Copying):
         more = () if said is None else (*JSON, "-d", json.dumps(said))
         return self.curl("-XPOST", "-u", ":".join(ME), *more, where)
 
-    def ended(self, task: str) -> tuple[int, dict[str, Any]]:
+    def polled(self, task: str) -> tuple[int, dict[str, Any]]:
         """Return how a job has ended, by asking again and again."""
 
         def asked() -> bool:
@@ -79,7 +79,7 @@ def test_every_line_of_the_documentation(daemon):
     status, backup = daemon.post("/backup")
     assert status == 200
     assert NAME.fullmatch(backup)
-    assert daemon.ended(backup) == (
+    assert daemon.polled(backup) == (
         200,
         {
             "task_id": backup,
@@ -91,10 +91,10 @@ def test_every_line_of_the_documentation(daemon):
     )
 
     status, other = daemon.post("/backup", {"mode": "transactional"})
-    assert (status, daemon.ended(other)[0]) == (200, 200)
+    assert (status, daemon.polled(other)[0]) == (200, 200)
 
     status, kept = daemon.post("/backup", {"allow_eviction": "False"})
-    assert (status, daemon.ended(kept)[0]) == (200, 200)
+    assert (status, daemon.polled(kept)[0]) == (200, 200)
     status, body = daemon.curl("-XGET", f"/listbackups/{kept}")
     assert (status, json.loads(body)["evictable"]) == (200, False)
 
@@ -112,7 +112,7 @@ def test_every_line_of_the_documentation(daemon):
     wanted = {"vault": backup, "dbs": ["db", "other"]}
     status, task = daemon.post("/restore", wanted)
     assert (status, bool(UUID.fullmatch(task))) == (200, True)
-    status, body = daemon.ended(task)
+    status, body = daemon.polled(task)
     assert (status, body["type"], body["vault"]) == (200, "restore", backup)
     assert daemon.files == {"db/a": "one", "other/b": "two"}
 
@@ -142,7 +142,7 @@ def test_who_is_let_in(daemon):
 def test_a_failed_one_and_one_that_is_terminated(daemon):
     daemon.script(fail="back_up")
     backup = daemon.post("/backup")[1]
-    status, body = daemon.ended(backup)
+    status, body = daemon.polled(backup)
     assert (status, body["status"]) == (500, "Failed")
     assert body["err"]
     assert json.loads(daemon.curl("/health")[1])["status"] == "Warning"
@@ -161,7 +161,7 @@ def test_a_failed_one_and_one_that_is_terminated(daemon):
         200,
         f"Backup {backup} successfully terminated",
     )
-    status, body = daemon.ended(backup)
+    status, body = daemon.polled(backup)
     assert (status, body["status"]) == (500, "Failed")
     assert "canceled" in body["err"]
     assert daemon.post(f"/terminate/{backup}")[0] == 406
@@ -181,11 +181,11 @@ def test_a_kill_leaves_nothing_at_206(daemon):
     daemon.script(hang="")
     daemon.start()
 
-    status, body = daemon.ended(backup)
+    status, body = daemon.polled(backup)
     assert (status, body["status"]) == (500, "Failed")
     assert "interrupted" in body["err"]
     status, again = daemon.post("/backup")
-    assert (status, daemon.ended(again)[0]) == (200, 200)
+    assert (status, daemon.polled(again)[0]) == (200, 200)
     assert again != backup
 
 
@@ -196,7 +196,7 @@ def test_policies_are_kept(daemon):
     names = []
     for _ in range(3):
         names.append(daemon.post("/backup")[1])
-        assert daemon.ended(names[-1])[0] == 200
+        assert daemon.polled(names[-1])[0] == 200
     status, body = daemon.post("/evict?dry_run=1")
     assert [one["keep"] for one in json.loads(body)] == [True, True, True]
     assert daemon.post("/evictionpolicy", {"fullEvictionPolicy": "1/delete"})[0] == 200
@@ -210,7 +210,7 @@ def test_policies_are_kept(daemon):
 
 def test_what_is_carried_away_is_a_zip(daemon):
     backup = daemon.post("/backup")[1]
-    assert daemon.ended(backup)[0] == 200
+    assert daemon.polled(backup)[0] == 200
 
     answer = daemon._http.get(f"/backup/{backup}")
 
@@ -245,7 +245,7 @@ def test_the_newer_addresses(daemon):
     daemon.script(files={})
     said = {"blobPath": "shop/1"}
     task = json.loads(daemon.post(f"/api/v1/restore/{backup}", said)[1])["restoreId"]
-    assert daemon.ended(task)[0] == 200
+    assert daemon.polled(task)[0] == 200
     assert daemon.files == {"db/a": "one"}
 
     assert daemon.curl("-XDELETE", f"{where}?blobPath=shop/1")[0] == 401
@@ -270,7 +270,7 @@ def upload(daemon: Guarded, name: str, content: bytes) -> httpx.Response:
 
 def test_what_was_carried_away_comes_back(daemon):
     backup = daemon.post("/backup")[1]
-    assert daemon.ended(backup)[0] == 200
+    assert daemon.polled(backup)[0] == 200
     content = daemon._http.get(f"/backup/{backup}").content
     assert upload(daemon, backup, content).status_code == 500
     assert daemon.post(f"/evict/{backup}")[0] == 200
@@ -281,7 +281,7 @@ def test_what_was_carried_away_comes_back(daemon):
     assert json.loads(daemon.curl("/listbackups")[1]) == ["20200101T000000"]
     daemon.script(files={})
     task = daemon.post("/restore", {"vault": "20200101T000000"})[1]
-    assert daemon.ended(task)[0] == 200
+    assert daemon.polled(task)[0] == 200
     assert daemon.files == {"db/a": "one", "other/b": "two"}
 
 

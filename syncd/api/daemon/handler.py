@@ -79,12 +79,13 @@ class DaemonHandler(Handler):
     def backups(self) -> Backups:
         """Return the engine that is meant; raise Refused where there is none."""
         rooms = self.desk.rooms
-        if self.is_incremental and rooms.incremental is None:
-            raise Refused("incremental backups are switched off")
-        found = rooms.incremental if self.is_incremental else rooms.backups
-        if found is None:
+        if rooms.backups is None:
             raise Unavailable("backups are not possible yet; ask again in a moment")
-        return found
+        if not self.is_incremental:
+            return rooms.backups
+        if rooms.incremental is None:
+            raise Refused("incremental backups are switched off")
+        return rooms.incremental
 
     @property
     def key(self) -> str | None:

@@ -14,7 +14,7 @@ class Swagger(DaemonHandler):
     @on("GET")
     async def document_openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description of every address."""
-        document: dict[str, Any] = self.desk.documents["openapi"]
+        document: dict[str, Any] = self.desk.document("openapi")
         return document
 
 

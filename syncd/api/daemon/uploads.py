@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from syncd.api.answers import answer
+from syncd.api.backups import Backups
 from syncd.api.daemon.handler import HTML, DaemonHandler, Refused
 from syncd.api.daemon.multipart import Form
 from syncd.api.handler import DRAINED
 from syncd.api.operation import Operation, on
 from syncd.core.job import State
-from syncd.errors import BadRequest, Conflict, NoRoom, TooLarge, Unavailable
+from syncd.errors import BadRequest, Conflict, NoRoom, SyncdError, TooLarge, Unavailable
 
 PATIENCE = 86_400.0
 """Seconds that sending an archive may take."""
@@ -29,6 +30,7 @@ class Upload(DaemonHandler):
 
     _form: Form | None = None
     _spool: BinaryIO | None = None
+    _engine: Backups
 
     async def prepare(self) -> None:
         """Look at who asks, and make room for what comes."""
@@ -37,7 +39,8 @@ class Upload(DaemonHandler):
             return
         try:
             self._form = Form(self.request.headers.get("Content-Type", ""))
-        except BadRequest as error:
+            self._engine = self.backups
+        except SyncdError as error:
             self._refusal = error
             return
         connection: Any = self.request.connection
@@ -119,7 +122,7 @@ class Upload(DaemonHandler):
             await self._make(stem, archive, partial=TYPES[kind])
 
     async def _make(self, name: str, archive: Path, *, partial: bool) -> None:
-        backups = self.backups
+        backups = self._engine
         try:
             job = await backups.upload(name, archive, partial=partial, who=self.asker)
         except Conflict as error:

@@ -142,10 +142,17 @@ class TestWithoutEngine:
         return {}
 
     async def test_it_is_told(self, http):
-        answer = await http.post("/backup")
+        for where in ("/backup", "/incremental/backup"):
+            answer = await http.post(where)
+            assert answer.status_code == 503
+            assert answer.json()["message"]
+
+    async def test_nothing_that_is_sent_is_kept(self, http, tmp_path):
+        files = {"file": ("20260101T000000.zip", b"PK")}
+        answer = await http.post("/restore/backup", files=files)
 
         assert answer.status_code == 503
-        assert answer.json()["message"]
+        assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("where", ["/swagger-ui", "/swagger-ui/swagger.json"])
