@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 import yaml
 
-from syncd.cli import hocon
+from syncd.cli import hocon, show
 from syncd.cli.importing import imported
-from syncd.cli.options import talks
+from syncd.cli.options import talks, wants_json
 from syncd.errors import BadRequest, ConfigError
 
 HEAD = """\
@@ -36,10 +36,12 @@ def import_config(file: Path) -> None:
     except BadRequest as error:
         raise ConfigError(f"{file}: {error}") from None
     found = imported(options)
+    if wants_json():
+        return show.made({"remarks": found.remarks, "configuration": found.document})
     click.echo(HEAD.format(name=file.name), nl=False)
     for remark in found.remarks:
         click.echo(f"# {' '.join(remark.split())}")
     text = yaml.safe_dump(
         found.document, allow_unicode=True, sort_keys=False, width=1000
     )
-    click.echo(f"\n{text}", nl=False)
+    return click.echo(f"\n{text}", nl=False)

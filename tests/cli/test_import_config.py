@@ -1,5 +1,6 @@
 """syncd import-config: what it writes is what the daemon takes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,15 @@ def test_what_is_found_in_the_field(file):
         "# s3_enabled",
         "# strange",
     ]
+
+
+def test_for_programs(file):
+    file.write_text(ZOOKEEPER)
+
+    said = json.loads(command("import-config", "--json", str(file)).out)
+
+    assert said["configuration"] == imported(file, ZOOKEEPER)[1]
+    assert len(said["remarks"]) == 4
 
 
 def test_what_is_said_by_saying_nothing(file):
