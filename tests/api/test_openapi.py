@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -69,8 +70,7 @@ def test_entries_and_rules_are_those_of_the_house(document):
 
 def test_definitions_of_rules_become_components(house):
     schema = {"$ref": "#/$defs/X", "$defs": {"X": {"type": "object"}}}
-    rooms = type("Rooms", (), {"entries": house.entries, "version": "1"})()
-    rooms.rules_schema = schema
+    rooms = msgspec.structs.replace(house.rooms, rules_schema=schema)
 
     document = openapi.described(ROUTES, rooms)
 
