@@ -1,6 +1,7 @@
 """What no test may leave behind: tasks, threads and processes."""
 
 import asyncio
+import gc
 import inspect
 import os
 import threading
@@ -15,6 +16,12 @@ from hypothesis import settings
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("syncd", deadline=None)
 settings.load_profile("syncd")
+
+
+def pytest_collection_finish() -> None:
+    """Search for garbage again: a child's modules end that until all are loaded."""
+    gc.enable()
+
 
 GRACE = 2.0
 """Seconds for what is ending to end."""

@@ -99,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sys.setswitchinterval(SWITCH)
     gc.freeze()
+    gc.enable()
     gc.set_threshold(*SEARCHES)
     selector = TimedSelector()
     with asyncio.Runner(

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from syncd.child.fetch import NoDescriptors, NotGiven, Sources
 from syncd.core.change import Put, Source
-from syncd.core.file import Kind
+from syncd.core.file import Kind, Stamp
 from syncd.drivers.contract import Content, Rest, Writing, Written
 from syncd.errors import StorageBusy, StorageChanged, StorageError
 from syncd.wire import FETCH_MOST
@@ -35,6 +35,8 @@ class _Try(Struct, gc=False):
     asked: int = 0
     """How many of its sources were asked."""
     content: Content | None = None
+    stamp: Stamp | None = None
+    """What an open content must have, still when it was read."""
     rest: Rest | None = None
 
 
@@ -77,7 +79,7 @@ async def write_contents(
             for one in left:
                 if isinstance(one.content, int):
                     os.close(one.content)
-                one.content = one.rest = None
+                one.content = one.stamp = one.rest = None
     return [one.result for one in tries]
 
 
@@ -119,7 +121,7 @@ async def _fetch_from(sources: Sources, entry: str, tries: list[_Try]) -> None:
         elif isinstance(content, NotGiven):
             one.result = StorageBusy(f"source {entry}: {content}")
         else:
-            one.content = content
+            one.content, one.stamp = content, those[0].stamp
             if len(those) > 1:
                 one.rest = partial(_relayed, sources, one.put, those[1:])
 
@@ -157,7 +159,7 @@ def _is_spoiled(put: Put, error: StorageError) -> bool:
 async def _write(driver: "Driver", tries: list[_Try], tell: Progress) -> None:
     if not tries:
         return
-    items = [Writing(one.put, one.content, one.rest) for one in tries]
+    items = [Writing(one.put, one.content, one.stamp, one.rest) for one in tries]
     results = await driver.write(items, tell)
     for one, result in zip(tries, results, strict=True):
         one.result = result

@@ -151,9 +151,10 @@ class Sources:
     async def fetch(
         self, entry: str, files: "Sequence[tuple[str, Stamp]]"
     ) -> "list[int | NotGiven]":
-        """Return an open descriptor for each file that still has its stamp.
+        """Return an open descriptor for each file.
 
-        At most FETCH_MOST at a time. The caller closes them.
+        At most FETCH_MOST at a time. The caller closes them, and looks whether they
+        still have their stamps when it has read what it wants.
         """
         try:
             async with self._connection(entry) as connection:
@@ -232,7 +233,7 @@ class Sources:
 def _paired(
     given: Given, files: "Sequence[tuple[str, Stamp]]", descriptors: list[int]
 ) -> list[int | NotGiven]:
-    """Return each file's descriptor, after a look that it is what was asked for."""
+    """Return each file's descriptor; who reads it looks whether it has the stamp."""
     rest = iter(descriptors)
     troubles = given.trouble if isinstance(given, Fetched) else []
     if len(troubles) != len(files) or troubles.count(None) != len(descriptors):
@@ -240,22 +241,10 @@ def _paired(
             os.close(descriptor)
         raise NotGiven("the source gave something else than was asked for")
     result: list[int | NotGiven] = []
-    for trouble, (_, stamp) in zip(troubles, files, strict=True):
+    for trouble in troubles:
         if trouble is not None:
             kind = NoDescriptors if trouble == NO_DESCRIPTORS else NotGiven
             result.append(kind(trouble))
             continue
-        descriptor = next(rest)
-        if is_unchanged(descriptor, stamp):
-            result.append(descriptor)
-        else:
-            os.close(descriptor)
-            result.append(NotGiven("the content changed"))
+        result.append(next(rest))
     return result
-
-
-def is_unchanged(descriptor: int, stamp: Stamp) -> bool:
-    """Tell whether the open file still has the stamp."""
-    status = os.fstat(descriptor)
-    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-    return now == (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode)

@@ -66,6 +66,8 @@ class Writing(Struct, frozen=True):
 
     put: Put
     content: Content | None
+    stamp: Stamp | None = None
+    """What a descriptor must have when it was read; None: what it has now."""
     rest: Rest | None = None
 
 

@@ -10,6 +10,7 @@ from syncd.core.change import Put
 from syncd.core.path import readable
 from syncd.drivers.contract import Writing
 from syncd.drivers.local_storage.failures import UNSUPPORTED
+from syncd.drivers.local_storage.folder import stamp_of
 from syncd.drivers.local_storage.stopping import Work
 from syncd.errors import StorageChanged, StorageError
 
@@ -49,16 +50,17 @@ def fill(temp: int, item: Writing, work: Work) -> bytes:
 
 
 def _from_descriptor(temp: int, item: Writing, source: int, work: Work) -> bytes:
-    put, before = item.put, os.fstat(source)
-    if before.st_size != put.size:
-        raise _source(put, f"has {before.st_size} bytes, not {put.size}")
+    put, before = item.put, item.stamp or stamp_of(os.fstat(source))
+    if before.size != put.size:
+        raise _source(put, f"has {before.size} bytes, not {put.size}")
     if put.size > _SMALL:
         digest = _copy(temp, item, source, work)
     else:
         data = _read(source, put)
         _write(temp, data)
         digest = blake3(data).digest()
-    if _evidence(os.fstat(source)) != _evidence(before):
+    # The one look is enough: whatever was read, it was this that was asked for.
+    if stamp_of(os.fstat(source)) != before:
         raise _source(put, "changed while it was read")
     return digest
 
@@ -200,10 +202,6 @@ def _close(chunks: AsyncIterator[bytes], work: Work) -> None:
     close = getattr(chunks, "aclose", None)
     if close is not None:
         work.on_loop(close())
-
-
-def _evidence(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _source(put: Put, what: str) -> StorageChanged:

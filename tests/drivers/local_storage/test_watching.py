@@ -205,11 +205,14 @@ async def test_an_overflow_unwatches_only_what_is_gone(
 
     remove = inotify_c.inotify_rm_watch
     monkeypatch.setattr(inotify_c, "inotify_rm_watch", end)
-    # As if none of this had been told:
-    monkeypatch.setattr(watching.Watcher, "on_event", lambda *_: None)
+    lost = []
+    monkeypatch.setattr(
+        watching.Watcher, "on_event", lambda _, event: lost.append(event.name)
+    )
     (root / "5").rename(tmp_path / "elsewhere")
     (root / "7").rename(root / "renamed")
     (root / "new").mkdir()
+    await until(lambda: b"new" in lost)
 
     watched._watcher.on_queue_overflow()
 
