@@ -70,7 +70,7 @@ def test_replacing_is_whole_even_after_a_crash(tmp_path):
     ("number", "kind"), [(28, StorageFull), (30, StorageReadOnly), (5, StorageError)]
 )
 def test_what_the_system_refuses_is_told_with_its_place(number, kind):
-    with pytest.raises(kind, match="^here: "), durable.telling("here"):
+    with pytest.raises(kind, match=r"^here: "), durable.telling("here"):
         raise OSError(number, os.strerror(number))
     with pytest.raises(kind, match=r"^b\\xff: "), durable.telling("here"):
         raise OSError(number, os.strerror(number), os.fsdecode(b"b\xff"))
