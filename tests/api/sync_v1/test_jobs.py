@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from syncd.api.manners import DaemonManners
 from syncd.api.server import Server
 from syncd.store.database import Store
 from tests.api.fakes import House
@@ -22,7 +23,12 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 @pytest.fixture
 async def server(house: House, bench: Bench) -> AsyncIterator[Server]:
     async with Server(house.rooms, [("127.0.0.1", 0)]) as server:
-        server.add(backups=bench.service, incremental=None, copies=bench.runner)
+        server.add(
+            backups=bench.service,
+            incremental=None,
+            copies=bench.runner,
+            daemon=DaemonManners(),
+        )
         yield server
 
 
