@@ -155,7 +155,6 @@ class Parts:
             "options": settings.options,
             "ignore": settings.ignore,
             "promise": msgspec.to_builtins(settings.keep),
-            "marker": self._known[name].marker,
         }
 
     def _settings(

@@ -1,7 +1,8 @@
 """Transactions of the job engine: plain functions over a connection."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -13,13 +14,24 @@ from syncd.core.errand import Done
 from syncd.core.job import Event, Job, Kind
 from syncd.core.vault import Pin
 from syncd.errors import NotFound
-from syncd.store import jobs, settings, vaults
+from syncd.store import entries, jobs, settings, vaults
 from syncd.store.jobs import Search
 
 KEPT = 10_000
 """Jobs that are remembered after their end."""
 
 INTERRUPTED = "interrupted by a restart"
+
+
+def storages(
+    db: Connection, said: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return what is said of each entry, with the marker that its storage has now."""
+    markers = {one.name: one.marker for one in entries.everything(db) if one.configured}
+    return {
+        name: {**one, "marker": markers.get(name, one.get("marker"))}
+        for name, one in said.items()
+    }
 
 
 def ask(db: Connection, job: Job, names: Iterable[str] | None) -> tuple[Job, bool]:

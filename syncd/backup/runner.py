@@ -281,8 +281,9 @@ class Runner:
         hooks = plan.hooks.get(job.kind, Hooks())
         if trouble := await self.notifier.before(hooks, job):
             return Done(error=trouble, reason="hook")
+        entries = await self.store.read(records.storages, plan.entries)
         return await self.workers.run(
-            errand(plan, job, hooks, self.logs),
+            errand(plan, job, hooks, self.logs, entries),
             told=lambda advance: self._advanced(job.id, advance),
             seconds=job.timeout,
             grace=plan.grace,

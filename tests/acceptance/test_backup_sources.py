@@ -9,6 +9,7 @@ from syncd.backup_sources.entries.options import EntriesOptions
 from syncd.backup_sources.entries.source import Entries
 from syncd.core.backup import Report, Restoring, Wanted
 from syncd.core.keeping import Promise
+from tests.acceptance.asking import wait_for
 from tests.acceptance.daemon import UNGUARDED, Daemon
 from tests.acceptance.trees import content, leftovers
 from tests.backup_sources.fakes import FolderStaging, FolderVault, Listener
@@ -93,3 +94,26 @@ def test_a_backup_disturbs_nobody_at_work(tmp_path):
         files = [item for item in last.items() if item.kind == "file"]
         assert len(files) == number + 1
         assert not leftovers(daemon.folder("B"))
+
+
+def test_entries_are_backed_up_after_the_index_was_lost():
+    """Their storages then carry markers that another index gave them."""
+    with Daemon("A", "B") as daemon:
+        daemon.write("A", "kept", b"kept")
+        daemon.converged()
+        daemon.stop()
+        for file in daemon.state.glob("index.db*"):
+            file.unlink()
+        daemon.start()
+        daemon.converged()
+
+        job = daemon.http("POST", "/backups", {}).json()
+        wait_for(lambda: ended(daemon, job), what=daemon.log_end)
+
+        assert ended(daemon, job) == "successful"
+
+
+def ended(daemon: Daemon, job: dict[str, Any]) -> str | None:
+    """Return the state of a job that has ended, None before."""
+    state: str = daemon.http("GET", f"/jobs/{job['id']}").json()["state"]
+    return state if state not in ("queued", "running") else None

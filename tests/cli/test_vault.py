@@ -4,6 +4,7 @@ import json
 import tarfile
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -80,13 +81,17 @@ class TestList:
         assert "no store of vaults" in ended.err
         assert not (tmp_path / "none").exists()
 
-    def test_the_store_of_a_configuration(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
+    def test_the_store_of_a_configuration(self, monkeypatch):
+        with TemporaryDirectory() as folder:  # The path of a socket must not be long.
+            self._list_in(Path(folder), monkeypatch)
+
+    def _list_in(self, folder, monkeypatch):
+        monkeypatch.chdir(folder)
         Path("syncd.yaml").write_text(
             "state: var\nentries: {A: {driver: local_storage, options: {root: a}},"
             " B: {driver: local_storage, options: {root: b}}}\n"
         )
-        keep(LocalStore(tmp_path / "var" / "backups"), "mine", GOODS)
+        keep(LocalStore(folder / "var" / "backups"), "mine", GOODS)
 
         assert "mine" in vault("list", "--config", "syncd.yaml").out
 

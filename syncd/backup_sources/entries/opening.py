@@ -39,5 +39,8 @@ async def _trust(driver: Driver, name: str, wanted: str | None) -> None:
             " it mounted? The entry's own start marks a new one"
         )
     if wanted is not None and found != wanted:
-        raise StorageUntrusted(f"{name}: its storage carries the marker of another")
+        raise StorageUntrusted(
+            f"{name}: its storage carries the marker of another; 'syncd status' says"
+            " what to do about it"
+        )
     await driver.mark(found)

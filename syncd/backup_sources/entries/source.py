@@ -90,7 +90,9 @@ class Entries:
                 async with opened(name, storage):
                     pass
             except (StorageError, ConfigError) as error:
-                missing.append(f"{name}: {error}")
+                said = str(error)
+                named = said.startswith(f"{name}: ")
+                missing.append(said if named else f"{name}: {said}")
         return Health(
             reachable=len(missing) < len(self._entries),
             detail="\n".join(missing),
