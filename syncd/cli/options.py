@@ -35,6 +35,11 @@ def talks(command: Command) -> Command:
     return command
 
 
+def answers(command: Command) -> Command:
+    """Give a command that asks no daemon --json alone."""
+    return _JSON(command)
+
+
 def segment(name: str) -> str:
     """Return a name as one part of an address."""
     return quote(name, safe="")

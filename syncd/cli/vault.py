@@ -13,7 +13,7 @@ from rich.text import Text
 from syncd import clock
 from syncd.cli import show, vault_words
 from syncd.cli.exporting import export_to
-from syncd.cli.options import talks, wants_json
+from syncd.cli.options import answers, wants_json
 from syncd.cli.stores import at_store, store_at
 from syncd.cli.until import Until
 from syncd.core.vault import ItemKind, Pin
@@ -26,6 +26,7 @@ DIFFERENT = 1
 
 
 @click.group()
+@answers
 def vault() -> None:
     """Look into vaults: the finished backups of a store.
 
@@ -33,20 +34,23 @@ def vault() -> None:
     on the store of --config. An encrypted one needs --identity.
 
     \b
-    Examples:  syncd vault list
-               syncd vault verify --all --store /mnt/usb/backups
+    Example:  syncd vault list
+              syncd vault verify --all --store /mnt/usb/backups
     """
 
 
 @vault.command("list")
 @at_store
-@talks
+@answers
 def list_(store: Path | None, config: Path | None, identity: Path | None) -> None:
     """List the vaults, oldest first, and what a crash has left in quarantine.
 
     \b
     Valid is: yes; failed (the backup failed, and is kept for its log); or damaged (a
     verification found something wrong: `syncd vault show NAME` tells what).
+
+    \b
+    Example:  syncd vault list --store /mnt/usb/backups
     """
     opened = store_at(store, config, identity)
     pins = opened.pins()
@@ -90,7 +94,7 @@ def list_(store: Path | None, config: Path | None, identity: Path | None) -> Non
 )
 @click.option("--log", is_flag=True, help="Print the log of the backup instead.")
 @at_store
-@talks
+@answers
 def show_(
     name: str,
     path: tuple[str, ...],
@@ -150,7 +154,7 @@ def show_(
 @click.argument("other")
 @click.option("--path", multiple=True, metavar="PATH", help="Only what lies below.")
 @at_store
-@talks
+@answers
 def diff(name: str, other: str, path: tuple[str, ...], **where: Any) -> int:
     """Tell what OTHER has that NAME has not (+), has no more (-), or otherwise (~).
 
@@ -195,7 +199,7 @@ def diff(name: str, other: str, path: tuple[str, ...], **where: Any) -> int:
 @click.argument("names", nargs=-1)
 @click.option("--all", "all_", is_flag=True, help="Every vault of the store.")
 @at_store
-@talks
+@answers
 def verify(names: tuple[str, ...], *, all_: bool, **where: Any) -> int:
     """Read vaults again and compare every byte with its digest.
 
@@ -227,6 +231,7 @@ def verify(names: tuple[str, ...], *, all_: bool, **where: Any) -> int:
 @click.option("--path", multiple=True, metavar="PATH", help="Only what lies below.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @at_store
+@answers
 def export(
     name: str, destination: Path, path: tuple[str, ...], *, force: bool, **where: Any
 ) -> None:
@@ -237,8 +242,8 @@ def export(
     a folder never, unless it is empty.
 
     \b
-    Examples:  syncd vault export 20261121T080000 /tmp/all.zip
-               syncd vault export 20261121T080000 /tmp/docs --path A/docs
+    Example:  syncd vault export 20261121T080000 /tmp/all.zip
+              syncd vault export 20261121T080000 /tmp/docs --path A/docs
     """
     store = store_at(**where)
     one = store.get(name)
@@ -254,7 +259,10 @@ def export(
                 one, items, destination, below=path, force=force, count=count
             ),
         )
-    show.console().print(
+    if wants_json():
+        told = {"vault": name, "items": len(items), "bytes": size}
+        return show.made({**told, "destination": str(destination)})
+    return show.console().print(
         f"{show.counted(len(items), 'item')}, {show.amount(size)}:"
         f" {show.printable(str(destination))}"
     )
@@ -265,6 +273,7 @@ def export(
 @click.option("--reason", required=True, help="Why it must stay, for who comes next.")
 @click.option("--until", type=Until(), help="When it need not any more; else never.")
 @at_store
+@answers
 def pin(name: str, reason: str, until: float | None, **where: Any) -> None:
     """Keep a vault from every eviction, until it is unpinned or a time has come.
 
@@ -273,23 +282,36 @@ def pin(name: str, reason: str, until: float | None, **where: Any) -> None:
     """
     given = Pin(reason, "the syncd command", clock.timestamp(), until)
     store_at(**where).pin(name, given)
+    if wants_json():
+        show.made({"vault": name, "pin": msgspec.to_builtins(given)})
 
 
 @vault.command()
 @click.argument("name")
 @at_store
+@answers
 def unpin(name: str, **where: Any) -> None:
-    """Take the pin from a vault."""
+    """Take the pin from a vault.
+
+    \b
+    Example:  syncd vault unpin 20261121T080000
+    """
     store_at(**where).pin(name, None)
+    if wants_json():
+        show.made({"vault": name, "pin": None})
 
 
 @vault.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@answers
 def key(file: Path) -> None:
     """Make a key for an encrypted store; FILE must not exist.
 
     Whoever has the key can read the vaults, and without it nobody can: keep a copy
     in another place than the vaults. Prints the public key.
+
+    \b
+    Example:  syncd vault key /etc/syncd/vaults.key
     """
     secret, public = new_identity()
     moment = datetime.fromtimestamp(clock.timestamp()).astimezone()
@@ -303,7 +325,9 @@ def key(file: Path) -> None:
         raise BadRequest(f"{file} exists; choose another name") from None
     except OSError as error:
         raise StorageError(f"{file}: {error.strerror}") from None
-    click.echo(public)
+    if wants_json():
+        return show.made({"file": str(file), "recipient": public})
+    return click.echo(public)
 
 
 def _with_bar(name: str, size: int, work: Callable[[Any], Any]) -> Any:

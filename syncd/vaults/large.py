@@ -32,9 +32,8 @@ def write_large(
     """
     flow = _Tar(item, first, rest)
     sink = _write(path, flow, coder)
-    if (
-        flow.size != item.size
-    ):  # It grew or shrank; a tar's header tells the size first.
+    if flow.size != item.size:
+        # It grew or shrank meanwhile; and a tar tells the size first.
         item = replace(item, size=flow.size)
         other = path.with_name(f"{path.name}-again")
         path.rename(other)

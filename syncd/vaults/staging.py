@@ -53,11 +53,11 @@ class LocalStaging:
         self.log = place / LOG
         self.sealed = False
         with telling(place):
-            # A failed write is told only to who had a file open before it.
-            self._system = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self.folder.mkdir(mode=0o700)
             (place / PACKS).mkdir(mode=0o700)
             write_new(self.log, b"")
+            # A failed write is told only to who had a file open before it.
+            self._system = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._packing = Packing(place / PACKS, coder, earlier)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from syncd import clock
-from syncd.core.vault import Checked, Fault, Item, ItemKind, Summary
+from syncd.core.vault import Checked, Fault, Item, ItemKind, Summary, path_trouble
 from syncd.errors import NotFound, StorageError
 from syncd.vaults import listing, manifest
 from syncd.vaults.coding import Coder, spellings
@@ -67,6 +67,8 @@ class LocalVault:
         inside = tuple(f"{path}/" for path in below)
         for lines in listing.read_some(self.listing()):
             for item in map(listing.located, lines):
+                if path_trouble(item.path):  # a store may come from anywhere
+                    raise StorageError(f"vault {self.name} lists {item.path!r}")
                 if not below or item.path in below or item.path.startswith(inside):
                     yield item
 

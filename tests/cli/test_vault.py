@@ -238,7 +238,10 @@ class TestPins:
         assert pin.reason == "audit"
         assert pin.until is not None
         assert pin.until - pin.since == pytest.approx(90 * 86400, abs=60)
-        assert vault("unpin", "a").code == 0
+        assert json.loads(vault("unpin", "a", "--json").out) == {
+            "vault": "a",
+            "pin": None,
+        }
         assert store.pins() == {}
 
     @pytest.mark.parametrize("until", ["2001-01-01", "soon", "-1d"])
@@ -273,3 +276,18 @@ def test_exported_folders_hold_what_the_vault_holds(store, tmp_path):
     vault("export", "b", str(tmp_path / "out"))
 
     assert (tmp_path / "out/B/2").read_bytes() == held(store.get("b"))["B/2"]
+
+
+def test_what_was_done_is_told_to_programs(store, tmp_path):
+    exported = vault("export", "a", str(tmp_path / "x.tar"), "--json")
+    pinned = vault("pin", "a", "--reason", "audit", "--json")
+    key = vault("key", str(tmp_path / "key"), "--json")
+
+    assert json.loads(exported.out) == {
+        "vault": "a",
+        "items": 4,
+        "bytes": 3003,
+        "destination": str(tmp_path / "x.tar"),
+    }
+    assert json.loads(pinned.out)["pin"]["reason"] == "audit"
+    assert json.loads(key.out)["recipient"] in (tmp_path / "key").read_text()

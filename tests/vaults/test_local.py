@@ -299,6 +299,7 @@ class TestQuarantine:
         assert (store.vaults(), store.quarantined()) == ([], ["a"])
         with pytest.raises(Conflict):
             keep(store, "a", {"A": None})
+        assert list((store.root / "locks").iterdir()) == []
         store.discard("a")
         assert store.quarantined() == []
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from syncd.core.vault import Item, ItemKind, Summary
-from syncd.errors import StorageError
+from syncd.errors import StorageError, StorageFull
 from syncd.vaults.reading import PACKS
 from tests.vaults.goods import MADE, OLD, files_of, held, item, nothing
 
@@ -176,3 +176,22 @@ def test_equal_contents_make_equal_packs(store):
         for name in ("a", "b")
     ]
     assert names[0] == names[1]
+
+
+def test_after_a_pack_that_cannot_be_written_reading_ends_soon(store, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("syncd.vaults.packing.write_new", full)
+    added = 0
+    with store.stage("a", "s", job="j") as staging:
+        with pytest.raises(StorageFull):
+            while added < 1000:
+                staging.add(
+                    Item(path=f"A/{added}", size=2**20), io.BytesIO(bytes(2**20))
+                )
+                added += 1
+        with pytest.raises(StorageFull):
+            seal(staging)
+
+    assert added < 100

@@ -1,5 +1,6 @@
 import io
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,19 @@ def test_packs_are_plain_tar_and_called_by_their_digest(store):
 
     assert pack.suffix == ".tar"
     assert len(pack.stem) == 64
+
+
+def test_a_vault_that_somebody_made_to_lead_out_is_refused(store, tmp_path):
+    keep(store, "a", {"A/0/x": b"x"})
+    place = store.root / "vaults/a"
+    listing = place / "contents.jsonl"
+    manifest = place / "MANIFEST.sha256"
+    before = listing.read_bytes()
+    after = before.replace(b"A/0/x", b"../.x")
+    listing.write_bytes(after)
+    old, new = (sha256(one).hexdigest().encode() for one in (before, after))
+    manifest.write_bytes(manifest.read_bytes().replace(old, new))
+
+    with pytest.raises(StorageError, match="lists"), store.get("a").folder(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
