@@ -37,7 +37,7 @@ class Copying(Daemon):
         self._backup |= settings
         self.write_config({})
 
-    def environment(self) -> dict[str, str]:
+    def environment(self):
         """Return the environment it runs in, with a secret for its configuration."""
         return {**super().environment(), "SYNCD_TEST_SECRET": self.secret}
 

@@ -125,7 +125,12 @@ def test_a_stop_ends_what_runs_and_the_start_says_so(daemon: Copying):
 def test_evicting_survives_the_death_of_everything(daemon: Copying):
     vaults = [daemon.ended(daemon.back_up()["id"])["vault"] for _ in range(2)]
     daemon.script(hang="evicted")
-    killer = Thread(target=lambda: (worker(daemon), daemon.kill()))
+
+    def kill() -> None:
+        worker(daemon)
+        daemon.kill()
+
+    killer = Thread(target=kill)
     killer.start()
     with pytest.raises(httpx.TransportError):
         daemon.ask("DELETE", f"/backups/{vaults[0]}")
