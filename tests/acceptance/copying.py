@@ -47,7 +47,7 @@ class Copying(Daemon):
         self.control.write_text(json.dumps({**before, **said}))
 
     @property
-    def contents(self) -> dict[str, str]:
+    def source_holds(self) -> dict[str, str]:
         """Return what the source holds."""
         return dict(json.loads(self.control.read_text())["files"])
 
