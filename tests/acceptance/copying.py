@@ -37,7 +37,7 @@ class Copying(Daemon):
         self._backup |= settings
         self.write_config({})
 
-    def environment(self) -> dict[str, str]:
+    def environment(self):
         """Return the environment it runs in, with a secret for its configuration."""
         return {**super().environment(), "SYNCD_TEST_SECRET": self.secret}
 
@@ -47,7 +47,7 @@ class Copying(Daemon):
         self.control.write_text(json.dumps({**before, **said}))
 
     @property
-    def holding(self) -> dict[str, str]:
+    def source_holds(self) -> dict[str, str]:
         """Return what the source holds."""
         return dict(json.loads(self.control.read_text())["files"])
 

@@ -114,7 +114,7 @@ def test_every_line_of_the_documentation(daemon):
     assert (status, bool(UUID.fullmatch(task))) == (200, True)
     status, body = daemon.polled(task)
     assert (status, body["type"], body["vault"]) == (200, "restore", backup)
-    assert daemon.holding == {"db/a": "one", "other/b": "two"}
+    assert daemon.source_holds == {"db/a": "one", "other/b": "two"}
 
     status, body = daemon.post(f"/evict/{other}")
     assert (status, json.loads(body)) == (200, f"Backup {other} successfully removed")
@@ -246,7 +246,7 @@ def test_the_newer_addresses(daemon):
     said = {"blobPath": "shop/1"}
     task = json.loads(daemon.post(f"/api/v1/restore/{backup}", said)[1])["restoreId"]
     assert daemon.polled(task)[0] == 200
-    assert daemon.holding == {"db/a": "one"}
+    assert daemon.source_holds == {"db/a": "one"}
 
     assert daemon.curl("-XDELETE", f"{where}?blobPath=shop/1")[0] == 401
     login = ("-u", ":".join(ME))
@@ -282,7 +282,7 @@ def test_what_was_carried_away_comes_back(daemon):
     daemon.script(files={})
     task = daemon.post("/restore", {"vault": "20200101T000000"})[1]
     assert daemon.polled(task)[0] == 200
-    assert daemon.holding == {"db/a": "one", "other/b": "two"}
+    assert daemon.source_holds == {"db/a": "one", "other/b": "two"}
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ def test_what_was_backed_up_comes_back(daemon: Copying):
 
     plan = daemon.ended(daemon.restore(made["vault"], dry_run=True)["id"])
     assert plan["result"]["plan"] == ["create db/a", "create other/b"]
-    assert daemon.holding == {"db/a": "lost"}
+    assert daemon.source_holds == {"db/a": "lost"}
     restored = daemon.ended(daemon.restore(made["vault"])["id"])
 
     assert restored["state"] == "successful"
-    assert daemon.holding == {"db/a": "one", "other/b": "two"}
+    assert daemon.source_holds == {"db/a": "one", "other/b": "two"}
 
 
 def test_a_vault_can_be_found_by_its_job_and_the_other_way_round(daemon: Copying):

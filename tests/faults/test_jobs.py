@@ -126,11 +126,11 @@ def test_evicting_survives_the_death_of_everything(daemon: Copying):
     vaults = [daemon.ended(daemon.back_up()["id"])["vault"] for _ in range(2)]
     daemon.script(hang="evicted")
 
-    def kill_at_work() -> None:
+    def kill() -> None:
         worker(daemon)
         daemon.kill()
 
-    killer = Thread(target=kill_at_work)
+    killer = Thread(target=kill)
     killer.start()
     with pytest.raises(httpx.TransportError):
         daemon.ask("DELETE", f"/backups/{vaults[0]}")
