@@ -40,6 +40,7 @@ def test_the_tour(fresh: Daemon):
     assert "hello.txt\n" in told
     assert told.index("\nhello\n") < told.index("\nagain\n")
     assert told.rindex("\nagain\n") < told.rindex("\nhello\n")  # undone
+    assert re.search(r"backup +successful +\d{8}T\d{6}", told)
     assert '"filename":"hello.txt"' in told.replace(" ", "")
     fresh.converged()
 
