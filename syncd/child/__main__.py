@@ -84,6 +84,7 @@ async def tend(name: str, link: Path, parent: int, blocked: Callable[[], float])
     entry.close()
     loop.remove_reader(watched)
     os.close(watched)
+    parents.deaf(loop)
     return 1 if failures else 0
 
 

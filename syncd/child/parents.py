@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 
 
@@ -21,3 +22,9 @@ def watch(parent: int, died: Callable[[], None]) -> int:
     if os.getppid() != parent:
         once()
     return descriptor
+
+
+def deaf(loop: asyncio.AbstractEventLoop) -> None:
+    """Take no more notice of SIGTERM: all is done, and a closing loop would stumble."""
+    loop.remove_signal_handler(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import ctypes
+import gc
 import os
 import shutil
 import signal
@@ -170,6 +171,7 @@ async def serve(name: str, link: Path, parent: int) -> int:
     worker.close()
     loop.remove_reader(watched)
     os.close(watched)
+    parents.deaf(loop)
     return 0 if work.cancelled() or work.exception() is None else 1
 
 
@@ -183,6 +185,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a command leaves behind becomes our child, so that it can be ended.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    gc.freeze()
+    gc.enable()
     return asyncio.run(serve(args.name, args.link, args.parent))
 
 

@@ -106,7 +106,7 @@ class Processes:
             loop=IOLoop.current(),
         )
         _give_back_signals(self._arbiter)
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _adopt_orphans(True)
         await self._arbiter.start()
         for name in SOCKETS:
             (self._run / name).chmod(0o600)
@@ -125,6 +125,7 @@ class Processes:
         self._arbiter.stop_controller_and_close_sockets()
         for name in SOCKETS:
             (self._run / name).unlink(missing_ok=True)
+        _adopt_orphans(False)
 
     async def start(
         self, name: str, arguments: Sequence[str], born: Callable[[Child], None]
@@ -282,6 +283,11 @@ def environment(ours: Mapping[str, str]) -> dict[str, str]:
         paths = [str(home), *filter(None, [kept.get("PYTHONPATH")])]
         kept["PYTHONPATH"] = os.pathsep.join(paths)
     return kept | {"PYTHONSAFEPATH": "1"}
+
+
+def _adopt_orphans(ours: bool) -> None:
+    """Have what a child of ours leaves behind become our own child, or no longer."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(ours), 0, 0, 0)
 
 
 def _give_back_signals(arbiter: Any) -> None:

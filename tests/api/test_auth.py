@@ -12,8 +12,8 @@ import pytest
 from syncd import clock
 from syncd.api import accounts as watching
 from syncd.api import auth as auths
+from syncd.api import daemon, signing
 from syncd.api import passwords as comparing
-from syncd.api import signing
 from syncd.api.accounts import MARK
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import COOKIE, Pair
@@ -24,7 +24,18 @@ from syncd.errors import ConfigError
 from syncd.store import passwords, sessions, tokens, users
 from tests.api.accounts import KEPT, PASSWORD, Town, town
 
-OPEN = {
+DATA = {"/backup/{vault}", "/incremental/backup/{vault}", "/backup/s3/{vault}"}
+"""Where the backup daemon's API gives out what is in a vault."""
+
+LOOKS = {
+    (where, method)
+    for where, _ in daemon.routes()
+    if where not in DATA
+    for method in ("GET", "HEAD", "OPTIONS")
+}
+"""What its clients ask without a login, unless ``read_login`` is set."""
+
+OPEN = LOOKS | {
     ("/health/live", "GET"),
     ("/health/live", "HEAD"),
     ("/health/live", "OPTIONS"),
@@ -82,7 +93,8 @@ async def test_a_viewer_reads_and_changes_nothing(crowd):
     changing = {pair: said[pair] for pair in said if pair[1] in METHODS[2:6]}
     assert 401 not in said.values()
     assert {where for (where, _), status in looking.items() if status == 403} == {
-        "/api/v1.0/audit"
+        "/api/v1.0/audit",
+        *DATA,
     }
     # Everybody may leave, and ask what rules would do, which changes nothing.
     own = {(where, method) for where, method in changing if where.endswith("/session")}
