@@ -116,8 +116,10 @@ class Processes:
 
     async def __aexit__(self, *_: object) -> None:
         await self._kill_the_rest()
+        await asyncio.sleep(ORPHAN_WAIT)  # The reaper comes by once more.
         self._reaper.cancel()
         await asyncio.wait([self._reaper])
+        self._arbiter.reap_processes()
         for child in list(self._children.values()):
             log.error("process would not end", action="give up", pid=child.pid)
             await self._forget(child)
@@ -201,6 +203,8 @@ class Processes:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
         self._ended.set()
+        # What it left behind is ours to reap, too, as soon as it has ended.
+        asyncio.get_running_loop().call_later(ORPHAN_WAIT, self._ended.set)
 
     def _reaped(self, *, process_pid: int, exit_code: int | None, **_: Any) -> bool:
         child = self._children.get(process_pid)
