@@ -1,6 +1,8 @@
 """What earlier vaults of a source hold, and need not be stored again."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from msgspec import Struct
@@ -8,7 +10,8 @@ from msgspec import Struct
 from syncd.core.vault import Item, ItemKind
 from syncd.vaults import listing
 from syncd.vaults.durable import share
-from syncd.vaults.listing import Line
+from syncd.vaults.grouping import LARGE, MOST_THINGS, grouped, is_complete
+from syncd.vaults.listing import Line, Look
 from syncd.vaults.reading import DATA, PACKS
 from syncd.vaults.tar import END, padding
 
@@ -18,6 +21,10 @@ _DOUBTFUL = 2_000_000_000
 """Nanoseconds before a backup in which a file may have been written to twice without
 its time telling: some file systems count in steps of two seconds.
 """
+
+
+_FILE = ItemKind.FILE  # to ask an enumeration for it takes longer than all else
+_pack = attrgetter("pack")
 
 
 class Pack(Struct, gc=False):
@@ -55,11 +62,8 @@ class Earlier:
         """
         before = int(made * 1_000_000_000) - _DOUBTFUL
         packs: dict[str | None, list[Line]] = {}
-        for line in lines:
-            if line.pack in packs:
-                packs[line.pack].append(line)
-            else:
-                packs[line.pack] = [line]
+        for name, some in groupby(lines, _pack):  # mostly, one lies behind the other
+            packs.setdefault(name, []).extend(some)
         for line in packs.pop(None, ()):
             if line.kind is ItemKind.FILE and line.size:
                 file = folder / DATA / listing.path(line)
@@ -71,18 +75,50 @@ class Earlier:
         self._known.append(lines)
         self._listing = None if path is None else (path, text)
 
-    def unread(self, group: Sequence[Item]) -> Pack | None:
-        """Return the pack that holds just these, as far as can be told unread."""
-        pack = self._packs.get(listing.order(group[0]))
-        if pack is None or len(pack.lines) != len(group):
+    def unread(
+        self, items: Sequence[Item]
+    ) -> Iterator[tuple[Sequence[Item], Pack | None]]:
+        """Give items, which come in order of path, as they lie together.
+
+        With each the pack that holds just these, as far as can be told unread. Where
+        there is one, its lines tell how far it goes, and no rule is asked.
+        """
+        if not self._packs:
+            yield from ((group, None) for group in grouped(items))
+            return
+        small = [one for one in items if one.size <= LARGE or one.kind is not _FILE]
+        looks = listing.looks(small)
+        at = 0
+        while at < len(small):
+            pack = self._same(small, looks, at)
+            if pack is None:
+                group = next(grouped(small[at : at + MOST_THINGS + 1]))
+            else:
+                group = small[at : at + len(pack.lines)]
+            yield group, pack
+            at += len(group)
+        if len(small) < len(items):
+            for one in items:
+                if one.size > LARGE and one.kind is _FILE:
+                    yield [one], self._same([one], listing.looks([one]), 0)
+
+    def _same(
+        self, items: Sequence[Item], looks: Sequence[Look], at: int
+    ) -> Pack | None:
+        """Return the pack that holds just what begins there."""
+        pack = self._packs.get(looks[at][0])
+        if pack is None:
             return None
-        before, same = pack.before_ns, listing.same
-        for line, item in zip(pack.lines, group, strict=True):
-            if not same(line, item):
-                return None
-            if item.mtime_ns > before and item.kind is ItemKind.FILE:
-                return None
-        return pack
+        end = at + len(pack.lines)
+        if looks[at:end] != listing.looks(pack.lines):
+            return None
+        group = items[at:end]
+        if max([one.mtime_ns for one in group if one.kind is _FILE], default=0) > (
+            pack.before_ns
+        ):
+            return None
+        following = items[end] if end < len(items) else None
+        return pack if is_complete(group, following) else None
 
     def read(self, group: Sequence[Item]) -> Pack | None:
         """Return the pack that holds just these; all were read and have digests."""
@@ -109,11 +145,9 @@ class Earlier:
             return item.mtime_ns
         return line.mtime_ns
 
-    def text(self, text: bytes) -> Path | None:
-        """Return the file that holds this very listing."""
-        if self._listing is None or self._listing[1] != text:
-            return None
-        return self._listing[0]
+    def listing(self, lines: Sequence[Line]) -> tuple[Path, bytes] | None:
+        """Return the file that lists just these, and its text."""
+        return self._listing if self._listing and self._known[-1] == lines else None
 
 
 def reuse(pack: Pack, folder: Path) -> bool:

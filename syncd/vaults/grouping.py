@@ -4,7 +4,7 @@ Whether a pack ends after a thing is decided by that thing's own path and size, 
 that a file that comes or goes changes its own pack and no other. Large files lie alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
 from syncd.core.vault import Item, ItemKind
@@ -44,10 +44,34 @@ class Rule:
             self._bytes = 0
             self._database = path.partition("/")[0] + "/"
         self._bytes += size
-        scattered = crc32(encoded(path)) * _SCATTER % _ALL
-        ends = scattered < _BY_THING + size * _BY_BYTE
-        self._left = 0 if ends else self._left - 1
+        self._left = 0 if _ends(path, size) else self._left - 1
         return begins
+
+
+def _ends(path: str, size: int) -> bool:
+    scattered = crc32(encoded(path)) * _SCATTER % _ALL
+    return scattered < _BY_THING + size * _BY_BYTE
+
+
+def is_complete(group: Sequence[Item], following: Item | None) -> bool:
+    """Tell whether a pack that begins as the group ends with it.
+
+    ``following`` is what comes next in order and is not large. Of a group that was
+    made by a Rule the answer is the Rule's, without asking for each thing again.
+    """
+    last = group[-1]
+    if following is None or _ends(last.path, _size(last)):
+        return True
+    if len(group) >= MOST_THINGS:
+        return True
+    database = following.path.partition("/")[0]
+    if database != group[0].path.partition("/")[0]:
+        return True
+    return sum(map(_size, group)) + _size(following) > MOST_BYTES
+
+
+def _size(item: Item) -> int:
+    return item.size if item.kind is ItemKind.FILE else 0
 
 
 def is_large(item: Item) -> bool:
@@ -63,8 +87,7 @@ def grouped(items: Iterable[Item]) -> Iterator[list[Item]]:
         if is_large(item):
             yield [item]
             continue
-        size = item.size if item.kind is ItemKind.FILE else 0
-        if begins(item.path, size) and group:
+        if begins(item.path, _size(item)) and group:
             yield group
             group = []
         group.append(item)

@@ -1,6 +1,8 @@
 """contents.jsonl: what is in a vault and where it lies, one thing on a line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +41,11 @@ class Located(Item, frozen=True, kw_only=True, gc=False):
     offset: int = 0
 
 
+Look = tuple[Any, ...]
+"""What shows, unread, whether something is the same as before: see ``looks``."""
+
+_FILE = ItemKind.FILE  # to ask an enumeration for it takes longer than all else
+_look = attrgetter("path", "kind", "size", "mtime_ns", "mode", "target")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
 
@@ -108,6 +115,29 @@ def path(one: Line) -> str:
 def order(item: Item) -> str:
     """Return what items are sorted by: the path as the listing has it."""
     return item.path if item.path.isascii() else _as_unicode(item.path)
+
+
+def looks(things: Sequence[Item | Line]) -> list[Look]:
+    """Return of each what tells, unread, whether it is the same; equal if it is.
+
+    A folder's time does not count: it changes with whatever is put into it. Made for
+    all at once, which takes a third of the time that comparing one by one does.
+    """
+    found = list(map(_look, things))
+    for number, look in enumerate(found):
+        if look[1] is not _FILE or not look[0].isascii():
+            found[number] = _unusual(things[number])
+    return found
+
+
+def _unusual(thing: Item | Line) -> Look:
+    path, kind, target = thing.path, thing.kind, thing.target
+    if isinstance(thing, Item):
+        path, target = order(thing), _target(thing)
+    if kind is ItemKind.DIRECTORY:
+        return (path, kind, 0, 0, thing.mode, None)
+    size = thing.size if kind is ItemKind.FILE else 0
+    return (path, kind, size, thing.mtime_ns, thing.mode, target)
 
 
 def same(one: Line, item: Item) -> bool:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
@@ -21,7 +22,7 @@ from syncd.vaults import listing
 from syncd.vaults.coding import Coder
 from syncd.vaults.durable import telling, write_new
 from syncd.vaults.earlier import TAR, Earlier, reuse
-from syncd.vaults.grouping import LARGE, Rule, grouped
+from syncd.vaults.grouping import LARGE, Rule
 from syncd.vaults.large import write_large
 from syncd.vaults.listing import Line
 from syncd.vaults.tar import END, header, padding
@@ -31,6 +32,9 @@ _WAITING = 4
 """Packs that may wait to be written, before reading has to wait."""
 _OPEN = 16
 """Packs in the making, each a few MiB of memory."""
+
+
+_path = attrgetter("path")
 
 
 class _Member(Struct, gc=False):
@@ -90,8 +94,7 @@ class Packing:
         for item in items:
             _check(item.path)
         left: list[Item] = []
-        for group in grouped(sorted(items, key=listing.order)):
-            pack = self._earlier.unread(group)
+        for group, pack in self._earlier.unread(sorted(items, key=listing.order)):
             with telling(self._folder):
                 if pack is not None and reuse(pack, self._folder):
                     self._take(pack.lines, group)
@@ -143,7 +146,7 @@ class Packing:
             self._write(one)
         self._collect()
         lines = self._without_stale()
-        lines.sort(key=lambda line: line.path)
+        lines.sort(key=_path)
         return lines, sum(one.size for one in self._written)
 
     def _put(self, member: _Member) -> None:
@@ -264,13 +267,14 @@ class Packing:
 
     def _without_stale(self) -> list[Line]:
         """Return all lines; a pack that holds what was added again is made anew."""
+        lines = [line for pack in self._written for line in pack.lines]
+        if len(set(map(_path, lines))) == len(lines):
+            return lines
         latest: dict[str, int] = {}
         for pack in self._written:
             for line, turn in zip(pack.lines, pack.turns, strict=True):
                 if turn > latest.get(line.path, -1):
                     latest[line.path] = turn
-        if len(latest) == sum(len(pack.lines) for pack in self._written):
-            return [line for pack in self._written for line in pack.lines]
         stale = [
             pack
             for pack in self._written

@@ -109,7 +109,7 @@ class LocalStaging:
             if line.pack is None and line.sha256 is not None:
                 name = encoded(f"{DATA}/{listing.path(line)}")
                 digests[name] = line.sha256
-        stored += self._write_listing(listing.written(lines), digests)
+        stored += self._write_listing(lines, digests)
         stored += self._write_log(digests)
         files = [line.size for line in lines if line.kind is ItemKind.FILE]
         summary = replace(
@@ -129,13 +129,13 @@ class LocalStaging:
         self._publish()
         return summary
 
-    def _write_listing(self, text: bytes, digests: dict[bytes, str]) -> int:
+    def _write_listing(self, lines: list[Line], digests: dict[bytes, str]) -> int:
         name = f"{listing.NAME}{self._coder.suffix}"
-        old = None if self._coder.suffix else self._earlier.text(text)
-        if old is not None and share(old, self._place / name):
-            digests[name.encode()] = sha256(text).hexdigest()
+        old = None if self._coder.suffix else self._earlier.listing(lines)
+        if old is not None and share(old[0], self._place / name):
+            digests[name.encode()] = sha256(old[1]).hexdigest()
             return 0
-        return self._write(name, self._coder.encode(text), digests)
+        return self._write(name, self._coder.encode(listing.written(lines)), digests)
 
     def _write_log(self, digests: dict[bytes, str]) -> int:
         text = self.log.read_bytes()

@@ -1,5 +1,6 @@
 """A finished vault in a local folder."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -118,9 +119,16 @@ class LocalVault:
 
     def size(self) -> int:
         """Return the bytes of its folder, whoever shares them."""
+        size, waiting = 0, [str(self._folder)]
         with telling(self._folder):
-            files = self._folder.rglob("*")
-            return sum(file.lstat().st_size for file in files if not file.is_dir())
+            while waiting:
+                with os.scandir(waiting.pop()) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+                        else:
+                            size += entry.stat(follow_symlinks=False).st_size
+        return size
 
     def verify(self, count: Count) -> list[Fault]:
         """Read all of it again and return what is wrong with it."""

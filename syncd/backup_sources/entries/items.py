@@ -4,6 +4,8 @@ from syncd.core.file import Kind, Seen
 from syncd.core.path import from_bytes, to_bytes
 from syncd.core.vault import Item, ItemKind
 
+_FILE = ItemKind.FILE
+_SEEN_FILE = Kind.FILE
 _KINDS = {
     ItemKind.FILE: Kind.FILE,
     ItemKind.DIRECTORY: Kind.DIRECTORY,
@@ -14,9 +16,10 @@ _KINDS = {
 def item(before: str, seen: Seen) -> Item:
     """Return the item for what lies at a path; ``before`` is the entry and a slash."""
     stamp, target, path = seen.stamp, seen.target, seen.path
-    # Asked once for every file there is: a look into a table of kinds would show.
-    if seen.kind is Kind.FILE:
-        kind = ItemKind.FILE
+    # Asked once for every file there is: a look into a table, or at an enumeration,
+    # would show.
+    if seen.kind is _SEEN_FILE:
+        kind = _FILE
     else:
         kind = ItemKind.LINK if seen.kind is Kind.LINK else ItemKind.DIRECTORY
     return Item(

@@ -15,6 +15,8 @@ Place = tuple[int, bytes]
 
 _FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _READABLE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = Kind.FILE  # to ask an enumeration for it takes longer than all else
+_MODE = 0o7777
 _MOST = 64
 _MOST_ABOVE = 16
 
@@ -150,6 +152,12 @@ def is_same(status: os.stat_result, stamp: Stamp) -> bool:
 def seen_at(folder: int, name: bytes, path: str) -> Seen | None:
     """Return what lies under the name; None for what syncd leaves alone."""
     return seen(path, os.lstat(name, dir_fd=folder), folder, name)
+
+
+def seen_file(path: str, status: os.stat_result) -> Seen:
+    """Return the regular file whose status this is."""
+    stamp = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return Seen(path, _FILE, stamp, status.st_mode & _MODE)
 
 
 def seen(path: str, status: os.stat_result, folder: int, name: bytes) -> Seen | None:
