@@ -4,18 +4,16 @@ Everything that is logged, by us or through the standard library, takes the same
 way: to stderr, for people or programs, and as JSON to a rotating file.
 """
 
-import json
 import logging
 import logging.handlers
-import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, cast
-from urllib.parse import quote
 
+from syncd.hiding import hider
 from syncd.text import printable
 
 # structlog would load rich for tracebacks that we have no use for, and take four
@@ -30,9 +28,6 @@ from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
 del sys.modules["rich"]
 if _RICH is not None:
     sys.modules["rich"] = _RICH
-
-HIDDEN = "********"
-"""What stands in the place of a secret."""
 
 FILE_SIZE = 10 << 20
 FILES = 5
@@ -93,36 +88,6 @@ def configure(
     for new in handlers:
         root.addHandler(new)
     _set_levels(root, getattr(logging, level.upper()))
-
-
-def scrubbed(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with every secret in it hidden."""
-    return hider(secrets)(text)
-
-
-def hider(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return what hides these secrets in a text, however they are quoted there."""
-    forms = {form for secret in secrets if secret for form in _forms(secret)}
-    if not forms:
-        return str
-    # Longest first, so that a secret inside another one leaves no rest of it.
-    longest_first = sorted(forms, key=lambda form: (-len(form), form))
-    pattern = re.compile("|".join(map(re.escape, longest_first)))
-    return lambda text: pattern.sub(HIDDEN, text)
-
-
-def _forms(secret: str) -> set[str]:
-    """Return how a secret may look once it was put into another text."""
-    return {
-        secret,
-        repr(secret)[1:-1],
-        repr(secret.encode())[2:-1],
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(secret),
-        quote(secret, safe=""),
-        printable(secret),
-    }
 
 
 def _formatter(format: str, hide: Callable[[str], str]) -> ProcessorFormatter:

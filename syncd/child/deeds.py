@@ -10,7 +10,7 @@ import msgspec
 
 from syncd import clock
 from syncd.backup_sources.contract import Source
-from syncd.child import archives, drill, making
+from syncd.child import making
 from syncd.child.doing import (
     MOST,
     Counting,
@@ -132,6 +132,8 @@ async def _verify(doing: Doing) -> Done:
 
 
 async def _drill(doing: Doing) -> Done:
+    from syncd.child import drill  # noqa: PLC0415 - only drills need it
+
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
     summary = await asyncio.to_thread(vault.summary)
@@ -201,6 +203,9 @@ async def _pin(doing: Doing) -> Done:
 
 
 async def _download(doing: Doing) -> Done:
+    # What it loads takes as long as all that every other deed loads.
+    from syncd.child import archives  # noqa: PLC0415
+
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
     socket = Path(str(doing.work.asked["socket"]))

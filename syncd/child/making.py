@@ -25,7 +25,6 @@ from syncd.core.errand import Done
 from syncd.core.job import Progress
 from syncd.core.vault import Summary
 from syncd.errors import BadRequest, NotFound, SyncdError
-from syncd.vaults import uploads
 from syncd.vaults.contract import Staging, VaultStore
 
 OURS = "syncd"
@@ -148,6 +147,8 @@ async def _listed(
 
 async def upload(doing: Doing) -> Done:
     """Make a vault of an archive, which is gone afterwards."""
+    from syncd.vaults import uploads  # noqa: PLC0415 - only uploads need it
+
     archive = Path(str(doing.work.asked["archive"]))
     request = BackupRequest(
         databases=[] if doing.work.asked.get("partial") else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from syncd.core.errand import Advance
 from syncd.core.job import Progress
-from syncd.log import hider
+from syncd.hiding import hider
 
 PAUSE = 0.2
 """Seconds between two times that anything is written or told."""

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 from msgspec.structs import replace
 
 from syncd.child import commands, parents
@@ -29,6 +28,9 @@ GRACE = 4.0
 """Seconds to end once a signal says so; then the system ends us."""
 
 PR_SET_CHILD_SUBREAPER = 36
+SEARCHES = (10_000, 20, 100)
+"""How rarely to search for garbage: almost all goes by itself."""
+
 ROUNDS = 100
 ROUND = 0.02
 """How often, and how many seconds apart, we look for what outlived its parent."""
@@ -134,6 +136,10 @@ class Worker:
 
 async def end_descendants() -> None:
     """End whatever the work left behind, in whatever process group it is."""
+    if not _has_children():
+        return
+    import psutil  # noqa: PLC0415 - few workers leave anything behind
+
     for _ in range(ROUNDS):
         left = psutil.Process().children(recursive=True)
         if not left:
@@ -143,6 +149,15 @@ async def end_descendants() -> None:
                 process.kill()
         await asyncio.sleep(ROUND)
         _reap()
+
+
+def _has_children() -> bool:
+    """Tell whether anything is left; without a child there is no descendant either."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _reap() -> None:
@@ -187,6 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     gc.freeze()
     gc.enable()
+    gc.set_threshold(*SEARCHES)
     return asyncio.run(serve(args.name, args.link, args.parent))
 
 

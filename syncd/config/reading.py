@@ -14,7 +14,7 @@ from syncd.config.access import Accounts, Tls
 from syncd.config.values import Config, Entry, Guard, Limits, Log
 from syncd.document import Document, Fault, Place
 from syncd.errors import ConfigError
-from syncd.log import scrubbed
+from syncd.hiding import scrubbed
 from syncd.text import printable
 
 WORDS = {

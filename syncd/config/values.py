@@ -20,7 +20,7 @@ from syncd.core import match
 from syncd.core.guard import Limit
 from syncd.core.guard import Limits as GuardLimits
 from syncd.core.world import OnDelete, OnUnmatch
-from syncd.log import HIDDEN
+from syncd.hiding import HIDDEN
 
 LONGEST_NAME = 100
 """Bytes of an entry's name: it becomes part of file names (conflicts)."""

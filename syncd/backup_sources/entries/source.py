@@ -6,7 +6,6 @@ from typing import Any, Self
 from syncd.backup_sources.contract import Around, Storage, Tell
 from syncd.backup_sources.entries.opening import opened
 from syncd.backup_sources.entries.reading import Broken, Entry
-from syncd.backup_sources.entries.restoring import restore
 from syncd.backup_sources.entries.tally import Tally
 from syncd.core.backup import Health, Report, Restoring, Wanted
 from syncd.errors import BadRequest, ConfigError, NotFound, StorageError
@@ -76,6 +75,9 @@ class Entries:
 
     async def restore(self, wanted: Restoring, vault: Vault, tell: Tell) -> Report:
         """Write what is wanted to the entries, or say what would be written."""
+        # Backups, which are many, do without.
+        from syncd.backup_sources.entries.restoring import restore  # noqa: PLC0415
+
         _refuse_variables(wanted.variables)
         return await restore(self._entries, wanted, vault, tell)
 

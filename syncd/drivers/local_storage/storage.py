@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from syncd import clock
 from syncd.core.change import Amend, Delete, SetAside
@@ -38,9 +38,11 @@ from syncd.drivers.local_storage.temps import Temps
 from syncd.drivers.local_storage.trash import Bin, Trash
 from syncd.drivers.local_storage.visits import Visits
 from syncd.drivers.local_storage.walking import Found, Walker, is_empty
-from syncd.drivers.local_storage.watching import Watcher
 from syncd.drivers.local_storage.writing import MOST, Writer
 from syncd.errors import StorageError
+
+if TYPE_CHECKING:
+    from syncd.drivers.local_storage.watching import Watcher
 
 T = TypeVar("T")
 
@@ -312,6 +314,9 @@ class LocalStorage:
     async def watch(self, tell: Tell) -> None:
         """Start telling, on this loop, of every change from now on, until closed."""
         await self._visits.in_thread(self._root.check)
+        # Of all that is loaded a third, which backups do without.
+        from syncd.drivers.local_storage.watching import Watcher  # noqa: PLC0415
+
         self._watcher = Watcher(
             self._root.handle, self._ignored, self._temps.ours, tell
         )
