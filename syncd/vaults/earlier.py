@@ -11,7 +11,7 @@ from syncd.core.vault import Item, ItemKind
 from syncd.vaults import listing
 from syncd.vaults.durable import share
 from syncd.vaults.grouping import LARGE, MOST_THINGS, grouped, is_complete
-from syncd.vaults.listing import Line, Look
+from syncd.vaults.listing import Line
 from syncd.vaults.reading import DATA, PACKS
 from syncd.vaults.tar import END, padding
 
@@ -25,6 +25,7 @@ its time telling: some file systems count in steps of two seconds.
 
 _FILE = ItemKind.FILE  # to ask an enumeration for it takes longer than all else
 _pack = attrgetter("pack")
+_time = attrgetter("mtime_ns")
 
 
 class Pack(Struct, gc=False):
@@ -87,10 +88,9 @@ class Earlier:
             yield from ((group, None) for group in grouped(items))
             return
         small = [one for one in items if one.size <= LARGE or one.kind is not _FILE]
-        looks = listing.looks(small)
         at = 0
         while at < len(small):
-            pack = self._same(small, looks, at)
+            pack = self._same(small, at)
             if pack is None:
                 group = next(grouped(small[at : at + MOST_THINGS + 1]))
             else:
@@ -100,21 +100,19 @@ class Earlier:
         if len(small) < len(items):
             for one in items:
                 if one.size > LARGE and one.kind is _FILE:
-                    yield [one], self._same([one], listing.looks([one]), 0)
+                    yield [one], self._same([one], 0)
 
-    def _same(
-        self, items: Sequence[Item], looks: Sequence[Look], at: int
-    ) -> Pack | None:
+    def _same(self, items: Sequence[Item], at: int) -> Pack | None:
         """Return the pack that holds just what begins there."""
-        pack = self._packs.get(looks[at][0])
+        pack = self._packs.get(listing.order(items[at]))
         if pack is None:
             return None
         end = at + len(pack.lines)
-        if looks[at:end] != listing.looks(pack.lines):
+        group, before = items[at:end], pack.before_ns
+        if not listing.alike(pack.lines, group):
             return None
-        group = items[at:end]
-        if max([one.mtime_ns for one in group if one.kind is _FILE], default=0) > (
-            pack.before_ns
+        if max(map(_time, group)) > before and any(
+            one.mtime_ns > before for one in group if one.kind is _FILE
         ):
             return None
         following = items[end] if end < len(items) else None

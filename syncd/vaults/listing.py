@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -41,11 +40,9 @@ class Located(Item, frozen=True, kw_only=True, gc=False):
     offset: int = 0
 
 
-Look = tuple[Any, ...]
-"""What shows, unread, whether something is the same as before: see ``looks``."""
-
-_FILE = ItemKind.FILE  # to ask an enumeration for it takes longer than all else
-_look = attrgetter("path", "kind", "size", "mtime_ns", "mode", "target")
+_COLUMNS = [
+    attrgetter(name) for name in ("mtime_ns", "size", "path", "kind", "mode", "target")
+]
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
 
@@ -117,27 +114,15 @@ def order(item: Item) -> str:
     return item.path if item.path.isascii() else _as_unicode(item.path)
 
 
-def looks(things: Sequence[Item | Line]) -> list[Look]:
-    """Return of each what tells, unread, whether it is the same; equal if it is.
+def alike(lines: Sequence[Line], items: Sequence[Item]) -> bool:
+    """Tell whether items are, each, what the lines say: see ``same``.
 
-    A folder's time does not count: it changes with whatever is put into it. Made for
-    all at once, which takes a third of the time that comparing one by one does.
+    Column by column, which takes a fifth of the time; one by one only where these
+    differ, as where a folder's time has changed, which does not count.
     """
-    found = list(map(_look, things))
-    for number, look in enumerate(found):
-        if look[1] is not _FILE or not look[0].isascii():
-            found[number] = _unusual(things[number])
-    return found
-
-
-def _unusual(thing: Item | Line) -> Look:
-    path, kind, target = thing.path, thing.kind, thing.target
-    if isinstance(thing, Item):
-        path, target = order(thing), _target(thing)
-    if kind is ItemKind.DIRECTORY:
-        return (path, kind, 0, 0, thing.mode, None)
-    size = thing.size if kind is ItemKind.FILE else 0
-    return (path, kind, size, thing.mtime_ns, thing.mode, target)
+    if all(list(map(get, lines)) == list(map(get, items)) for get in _COLUMNS):
+        return True
+    return len(lines) == len(items) and all(map(same, lines, items))
 
 
 def same(one: Line, item: Item) -> bool:

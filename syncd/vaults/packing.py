@@ -35,6 +35,7 @@ _OPEN = 16
 
 
 _path = attrgetter("path")
+_time = attrgetter("mtime_ns")
 
 
 class _Member(Struct, gc=False):
@@ -91,14 +92,16 @@ class Packing:
 
     def unchanged(self, items: Sequence[Item]) -> list[Item]:
         """Take whole packs from earlier vaults; return the items that must be added."""
-        for item in items:
-            _check(item.path)
         left: list[Item] = []
         for group, pack in self._earlier.unread(sorted(items, key=listing.order)):
-            with telling(self._folder):
-                if pack is not None and reuse(pack, self._folder):
+            if pack is not None:
+                with telling(self._folder):
+                    taken = reuse(pack, self._folder)
+                if taken:
                     self._take(pack.lines, group)
                     continue
+            for item in group:
+                _check(item.path)
             planned = _Open({}, len(group))
             self._plan.update((item.path, planned) for item in group)
             left += group
@@ -311,6 +314,8 @@ class Packing:
 
 def _as_now(lines: Sequence[Line], items: Sequence[Item]) -> list[Line]:
     """Return the lines of an earlier pack with the times of folders as they are now."""
+    if list(map(_time, lines)) == list(map(_time, items)):
+        return list(lines)
     return [
         line
         if line.mtime_ns == item.mtime_ns

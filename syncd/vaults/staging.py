@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 from typing import BinaryIO
@@ -31,6 +32,8 @@ from syncd.vaults.tar import encoded
 from syncd.vaults.vault import DETAILS, LOG, SUMMARY
 
 _THREADS = 2
+_FILE = ItemKind.FILE  # to ask an enumeration for it takes longer than all else
+_pack = attrgetter("pack")
 
 
 class LocalStaging:
@@ -103,15 +106,15 @@ class LocalStaging:
         return lines, packed + stored
 
     def _seal(self, summary: Summary, lines: list[Line], stored: int) -> Summary:
-        packs = {line.pack for line in lines}
+        packs = set(map(_pack, lines))
         digests = {f"{PACKS}/{pack}".encode(): pack[:DIGITS] for pack in packs if pack}
-        for line in lines:
+        for line in lines if None in packs else ():
             if line.pack is None and line.sha256 is not None:
                 name = encoded(f"{DATA}/{listing.path(line)}")
                 digests[name] = line.sha256
         stored += self._write_listing(lines, digests)
         stored += self._write_log(digests)
-        files = [line.size for line in lines if line.kind is ItemKind.FILE]
+        files = [line.size for line in lines if line.kind is _FILE]
         summary = replace(
             summary,
             name=self._place.name,

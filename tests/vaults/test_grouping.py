@@ -1,10 +1,18 @@
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core.vault import Item
-from syncd.vaults.grouping import LARGE, MOST_BYTES, MOST_THINGS, grouped, is_large
+from syncd.vaults.grouping import (
+    LARGE,
+    MOST_BYTES,
+    MOST_THINGS,
+    grouped,
+    is_complete,
+    is_large,
+)
 
 ITEMS = st.dictionaries(
     st.text("ab/", min_size=1, max_size=6), st.integers(0, 2 * LARGE), max_size=60
@@ -50,3 +58,17 @@ def test_one_more_file_changes_the_pack_that_it_is_in_and_hardly_another():
 
     assert min(changed) == 1
     assert sum(changed) / len(changed) < 2
+
+
+@pytest.mark.parametrize("size", [10, 40_000, LARGE])
+def test_whether_a_pack_ends_can_be_told_without_the_rule(size):
+    items = sorted(many(3000, size), key=lambda item: item.path)
+    items += [Item(path=f"z/{number:04}") for number in range(300)]
+    groups = list(grouped(items))
+    assert len(groups) > 3
+
+    following = [*(group[0] for group in groups[1:]), None]
+    for group, after in zip(groups, following, strict=True):
+        assert is_complete(group, after)
+        for end in range(1, len(group)):
+            assert not is_complete(group[:end], group[end])

@@ -135,8 +135,8 @@ class Walker:
         path = before + (name if name.isascii() else from_bytes(os.fsencode(name)))
         status = entry.stat(follow_symlinks=False)
         if S_ISREG(status.st_mode):  # as almost all is; the rest takes twice as long
-            found = seen_file(path, status)
-            return None if self._ignored.has_name(path, folder=False) else found
+            file = seen_file(path, status)
+            return None if self._ignored.has_name(path, folder=False) else file
         found = seen(path, status, handle, os.fsencode(name))
         if found is None or self._ignored.has_name(path, folder=_is_folder(found)):
             return None
