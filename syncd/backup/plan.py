@@ -109,6 +109,16 @@ class Plan(Struct, frozen=True, kw_only=True):
     grace: float = 20.0
     """Seconds that a job told to end gets for that."""
 
+    def modules(self, source: str) -> list[str]:
+        """Return what has to be loaded to back a source up."""
+        parts = [
+            self.store.reference,
+            *(one["driver"] for one in self.entries.values()),
+        ]
+        if source in self.sources:
+            parts.append(self.sources[source].reference)
+        return sorted({reference.partition(":")[0] for reference in parts})
+
     @property
     def elsewhere(self) -> Path:
         """Return the folder below which vaults are kept in folders of their own."""

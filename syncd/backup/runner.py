@@ -25,6 +25,13 @@ from syncd.store import jobs, vaults
 from syncd.store.database import Store
 from syncd.supervisor.workers import Workers
 
+READY = 120.0
+"""Seconds for which a worker is kept ready after somebody has backed up.
+
+Whoever did that may soon do it again, and a worker that has to be started first makes
+a backup in which nothing has changed take half as long again.
+"""
+
 RECORD_AGAIN = 5.0
 """Seconds until what could not be recorded is tried again."""
 
@@ -260,6 +267,9 @@ class Runner:
             await self._ended(self._jobs[job.id], done)
             if half:
                 await self._survey(job.store)
+            elif job.kind is Kind.BACKUP and job.schedule is None and not done.error:
+                modules = self.plans[job.store].modules(job.source)
+                self.workers.prepare(modules, READY)
         finally:
             del self._running[job.id]
             self._wake.set()

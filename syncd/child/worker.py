@@ -1,4 +1,7 @@
-"""python -m syncd.child.worker NAME --link PATH --parent PID: do one job, and end."""
+"""python -m syncd.child.worker NAME --link PATH --parent PID: do one job, and end.
+
+With ``--load MODULE`` it loads what its job will need, before it asks for it.
+"""
 
 import argparse
 import asyncio
@@ -11,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -196,7 +200,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("name")
     parser.add_argument("--link", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--load", action="append", default=[])
     args = parser.parse_args(argv)
+    for module in args.load:
+        # If it cannot be loaded, whatever job needs it will say so.
+        with suppress(Exception):
+            import_module(module)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a command leaves behind becomes our child, so that it can be ended.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -207,4 +216,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is said; to take apart what many files left in memory would only take time.
+    os._exit(code)

@@ -1,9 +1,12 @@
-"""Workers seen from above: each does one job in a process of its own, and ends."""
+"""Workers seen from above: each does one job in a process of its own, and ends.
+
+One may be kept ready, which has loaded what jobs need, and waits for its only job.
+"""
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -44,6 +47,8 @@ class Workers:
         self._where = ["--link", str(link), "--parent", str(os.getpid())]
         self._numbers = count(1)
         self._workers: dict[str, _Worker] = {}
+        self._spare: _Worker | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._closing = False
 
     async def run(
@@ -59,25 +64,86 @@ class Workers:
         A worker that dies unasked, or needs longer than so many ``seconds``, has
         failed. When this is cancelled, the worker is gone, too.
         """
-        # No entry's name has a colon.
-        name = f"worker:{next(self._numbers)}"
-        worker = _Worker(name, work, told)
         if self._closing:
             return _not_started("syncd is stopping")
-        self._workers[name] = worker
-        self._links.admit(name)
+        worker = self._taken() or self._admitted()
+        worker.told = told
+        self._give(worker, work)
         try:
-            arguments = [*self._arguments, name, *self._where]
-            await self._processes.start(name, arguments, worker.born)
+            if worker.child is None:
+                await self._start(worker)
             return await self._accompany(worker, seconds, grace)
         except Unavailable as error:
             return _not_started(str(error))
         finally:
             await asyncio.shield(self._clear_up(worker))
 
+    @property
+    def ready(self) -> bool:
+        """Return whether a worker waits for work."""
+        spare = self._spare
+        return spare is not None and spare.listens and not spare.is_gone
+
+    def prepare(self, modules: Iterable[str], seconds: float) -> None:
+        """Keep a worker ready for so long, which has loaded these; once is enough.
+
+        It knows nothing yet, and takes whatever work comes next.
+        """
+        if self._closing or self._spare is not None:
+            return
+        self._spare = self._admitted()
+        keep = self._keep(self._spare, [f"--load={one}" for one in modules], seconds)
+        self._keeping = asyncio.create_task(keep, name="keep a worker ready")
+
+    async def _keep(
+        self, worker: "_Worker", more: Sequence[str], seconds: float
+    ) -> None:
+        try:
+            await self._start(worker, more)
+            assert worker.child is not None
+            taken = asyncio.ensure_future(worker.taken.wait())
+            either: list[asyncio.Future[Any]] = [worker.child.gone, taken]
+            await asyncio.wait(
+                either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            taken.cancel()
+        except Unavailable as error:
+            log.warning("no worker ready", action="worker", reason=str(error))
+        finally:
+            if self._spare is worker:
+                self._spare = None
+                await asyncio.shield(self._clear_up(worker))
+
+    def _taken(self) -> "_Worker | None":
+        """Return the worker that is ready, if it is there."""
+        if not self.ready:
+            return None
+        worker, self._spare = self._spare, None
+        assert worker is not None
+        worker.taken.set()
+        return worker
+
+    def _admitted(self) -> "_Worker":
+        # No entry's name has a colon.
+        worker = _Worker(f"worker:{next(self._numbers)}")
+        self._workers[worker.name] = worker
+        self._links.admit(worker.name)
+        return worker
+
+    async def _start(self, worker: "_Worker", more: Sequence[str] = ()) -> None:
+        arguments = [*self._arguments, worker.name, *self._where, *more]
+        await self._processes.start(worker.name, arguments, worker.born)
+
+    def _give(self, worker: "_Worker", work: Work) -> None:
+        worker.work = work
+        if worker.listens:
+            self._links.send(worker.name, work)
+
     def cancel(self, id: str, why: str) -> bool:
         """Have the worker of that job end; tell whether there is one."""
-        found = [one for one in self._workers.values() if one.work.id == id]
+        found = [
+            one for one in self._workers.values() if one.work and one.work.id == id
+        ]
         for worker in found:
             worker.cancel(why)
         return bool(found)
@@ -95,8 +161,9 @@ class Workers:
         worker.heard += 1
         match message:
             case wire.Ask():
-                self._links.send(name, worker.work)
                 worker.listens = True
+                if worker.work is not None:
+                    self._links.send(name, worker.work)
                 if worker.why:
                     self._links.send(name, Cancel(worker.why))
             case Advance():
@@ -109,12 +176,16 @@ class Workers:
     async def close(self) -> None:
         """End every worker; what they had begun is for the next start to judge."""
         self._closing = True
+        if self._spare is not None:
+            self._spare.taken.set()
         ending = [
             self._processes.stop(worker.child)
             for worker in self._workers.values()
             if worker.child is not None
         ]
         await asyncio.gather(*ending)
+        if self._keeping is not None:
+            await asyncio.wait([self._keeping])
 
     async def _accompany(
         self, worker: "_Worker", seconds: float | None, grace: float
@@ -160,7 +231,9 @@ class Workers:
     async def _last_words(self, worker: "_Worker") -> None:
         until = clock.monotonic() + LONGEST_GOODBYE
         before = -1
-        while worker.heard != before and clock.monotonic() < until:
+        while (
+            worker.done is None and worker.heard != before and clock.monotonic() < until
+        ):
             before = worker.heard
             await asyncio.sleep(LAST_WORDS)
 
@@ -175,10 +248,11 @@ class Workers:
 class _Worker:
     """One worker, while it is there."""
 
-    def __init__(self, name: str, work: Work, told: Told) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.work = work
-        self.told = told
+        self.work: Work | None = None
+        self.told: Told = lambda _: None
+        self.taken = asyncio.Event()
         self.child: Child | None = None
         self.listens = False
         self.heard = 0
@@ -189,6 +263,11 @@ class _Worker:
     def born(self, child: Child) -> None:
         """Take in that there is a process."""
         self.child = child
+
+    @property
+    def is_gone(self) -> bool:
+        """Return whether its process has ended, or was never there."""
+        return self.child is None or self.child.ended
 
     def cancel(self, why: str) -> None:
         """Want it to end; the first reason counts."""

@@ -1,7 +1,7 @@
 """The job engine on a real store, with workers that do what a test says."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -41,6 +41,8 @@ class HandWorkers:
         self.pins: dict[str, Pin | None] = {}
         self.aside: list[str] = []
         self.canceled: list[tuple[str, str]] = []
+        self.ready: list[list[str]] = []
+        """What a worker that is kept ready has loaded, each time it was asked for."""
         self.go = asyncio.Event()
         """Until it is set, jobs wait."""
         self.go.set()
@@ -61,6 +63,9 @@ class HandWorkers:
         self.canceled.append((id, why))
         self.go.set()
         return True
+
+    def prepare(self, modules: Iterable[str], seconds: float) -> None:
+        self.ready.append(sorted(modules))
 
     async def close(self) -> None:
         self.go.set()

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from syncd.backup import runner as running
 from syncd.backup.plan import Notify, WebHook
@@ -199,3 +200,16 @@ async def test_jobs_and_logs_are_forgotten_when_there_are_too_many(bench, monkey
 
     with pytest.raises(NotFound):
         await bench.runner.store.read(jobs.get, first.id)
+
+
+async def test_a_worker_is_kept_ready_for_who_may_soon_ask_again(store, tmp_path):
+    async with Bench(store, tmp_path) as bench:
+        asked = await bench.service.back_up(WANTED, who="me")
+        await bench.ended(asked)
+        await bench.until(lambda: bench.workers.ready == [["m"]])
+        later = replace(asked, id="timed", vault=None, schedule="nightly")
+        await bench.ended(await bench.runner.ask(later, ["20200101T000000"]))
+        bench.workers.doings[Deed.BACKUP] = fails
+        await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+    assert bench.workers.ready == [["m"]]

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import signal
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -198,3 +199,48 @@ async def test_secrets_and_our_environment_stay_with_us(bench: Bench, monkeypatc
     assert "SYNCD_JOB=job" in bench.log
     assert "hush" not in bench.log
     assert os.environ["SYNCD_PASSWORD"] == "hush"
+
+
+def pids() -> list[int]:
+    return [process.pid for process in psutil.Process().children()]
+
+
+async def test_one_that_is_ready_does_whatever_comes_next_and_ends(bench: Bench):
+    bench.workers.prepare(["syncd.vaults.local", "no.such.module"], 60)
+    bench.workers.prepare([], 60)
+    await until(lambda: bench.workers.ready)
+    [ready] = pids()
+    bench.script(hang="back_up")
+    running = asyncio.create_task(bench.workers.run(bench.work(Deed.BACKUP)))
+    await until(lambda: "hanging" in bench.log)
+
+    assert (pids(), bench.workers.ready) == ([ready], False)
+    assert bench.workers.cancel("job", "why")
+    assert (await running).reason == "canceled"
+    assert pids() == []
+
+
+async def test_one_that_nobody_needs_ends_after_a_while(bench: Bench):
+    bench.workers.prepare([], 0.01)
+    await until(pids)
+    await until(lambda: not pids())
+
+    bench.workers.prepare([], 60)
+    await until(lambda: bench.workers.ready)
+    await bench.workers.close()
+    assert pids() == []
+
+
+async def test_one_that_is_ready_and_dies_is_not_missed(bench: Bench):
+    bench.workers.prepare([], 60)
+    await until(lambda: bench.workers.ready)
+    os.kill(pids()[0], signal.SIGKILL)
+    await until(lambda: not bench.workers.ready)
+
+    assert (await bench.workers.run(bench.work(Deed.BACKUP))).error == ""
+
+
+async def test_one_that_is_not_ready_yet_keeps_nobody_waiting(bench: Bench):
+    bench.workers.prepare([], 60)
+    assert (await bench.workers.run(bench.work(Deed.BACKUP))).error == ""
+    await bench.workers.close()
