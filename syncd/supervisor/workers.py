@@ -70,8 +70,12 @@ class Workers:
         worker.told = told
         self._give(worker, work)
         try:
-            if worker.child is None:
+            if worker.is_spare:
+                await worker.begun.wait()
+            else:
                 await self._start(worker)
+            if worker.child is None:
+                return _not_started("no process could be started")
             return await self._accompany(worker, seconds, grace)
         except Unavailable as error:
             return _not_started(str(error))
@@ -82,16 +86,20 @@ class Workers:
     def ready(self) -> bool:
         """Return whether a worker waits for work."""
         spare = self._spare
-        return spare is not None and spare.listens and not spare.is_gone
+        if spare is None or spare.child is None:
+            return False
+        return spare.listens and not spare.child.ended
 
     def prepare(self, modules: Iterable[str], seconds: float) -> None:
-        """Keep a worker ready for so long, which has loaded these; once is enough.
+        """Keep a worker ready for so long, which has loaded these.
 
-        It knows nothing yet, and takes whatever work comes next.
+        It knows nothing yet, and takes whatever work comes next. There is one at
+        most, and none is made while others work.
         """
-        if self._closing or self._spare is not None:
+        if self._closing or self._workers:
             return
         self._spare = self._admitted()
+        self._spare.is_spare = True
         keep = self._keep(self._spare, [f"--load={one}" for one in modules], seconds)
         self._keeping = asyncio.create_task(keep, name="keep a worker ready")
 
@@ -100,6 +108,7 @@ class Workers:
     ) -> None:
         try:
             await self._start(worker, more)
+            worker.begun.set()
             assert worker.child is not None
             taken = asyncio.ensure_future(worker.taken.wait())
             either: list[asyncio.Future[Any]] = [worker.child.gone, taken]
@@ -110,16 +119,20 @@ class Workers:
         except Unavailable as error:
             log.warning("no worker ready", action="worker", reason=str(error))
         finally:
+            worker.begun.set()
             if self._spare is worker:
                 self._spare = None
                 await asyncio.shield(self._clear_up(worker))
+            elif worker.name not in self._workers:
+                # Who took it gave up while it was being started.
+                await asyncio.shield(self._clear_up(worker))
 
     def _taken(self) -> "_Worker | None":
-        """Return the worker that is ready, if it is there."""
-        if not self.ready:
+        """Return the worker that is ready, or soon will be, if there is one."""
+        worker = self._spare
+        if worker is None or (worker.child is not None and worker.child.ended):
             return None
-        worker, self._spare = self._spare, None
-        assert worker is not None
+        self._spare = None
         worker.taken.set()
         return worker
 
@@ -242,7 +255,7 @@ class Workers:
             await self._end(worker.child)
             await self._processes.end_orphans()
         self._links.dismiss(worker.name)
-        del self._workers[worker.name]
+        self._workers.pop(worker.name, None)
 
 
 class _Worker:
@@ -252,7 +265,11 @@ class _Worker:
         self.name = name
         self.work: Work | None = None
         self.told: Told = lambda _: None
+        self.is_spare = False
+        self.begun = asyncio.Event()
+        """Set when a spare one has been started, or cannot be."""
         self.taken = asyncio.Event()
+        """Set when a spare one is to do something, or to end."""
         self.child: Child | None = None
         self.listens = False
         self.heard = 0
@@ -263,11 +280,6 @@ class _Worker:
     def born(self, child: Child) -> None:
         """Take in that there is a process."""
         self.child = child
-
-    @property
-    def is_gone(self) -> bool:
-        """Return whether its process has ended, or was never there."""
-        return self.child is None or self.child.ended
 
     def cancel(self, why: str) -> None:
         """Want it to end; the first reason counts."""

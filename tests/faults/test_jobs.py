@@ -127,7 +127,8 @@ def test_evicting_survives_the_death_of_everything(daemon: Copying):
     daemon.script(hang="evicted")
 
     def kill() -> None:
-        worker(daemon)
+        [job] = wait_for(lambda: daemon.ask("GET", "/jobs?kind=evict")["jobs"])
+        daemon.until_it_hangs(job["id"])
         daemon.kill()
 
     killer = Thread(target=kill)

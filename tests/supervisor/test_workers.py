@@ -221,7 +221,7 @@ async def test_one_that_is_ready_does_whatever_comes_next_and_ends(bench: Bench)
 
 
 async def test_one_that_nobody_needs_ends_after_a_while(bench: Bench):
-    bench.workers.prepare([], 0.01)
+    bench.workers.prepare([], 1)
     await until(pids)
     await until(lambda: not pids())
 
@@ -240,7 +240,27 @@ async def test_one_that_is_ready_and_dies_is_not_missed(bench: Bench):
     assert (await bench.workers.run(bench.work(Deed.BACKUP))).error == ""
 
 
-async def test_one_that_is_not_ready_yet_keeps_nobody_waiting(bench: Bench):
+async def test_one_that_is_not_ready_yet_is_waited_for(bench: Bench):
     bench.workers.prepare([], 60)
-    assert (await bench.workers.run(bench.work(Deed.BACKUP))).error == ""
+    bench.script(hang="back_up")
+    running = asyncio.create_task(bench.workers.run(bench.work(Deed.BACKUP)))
+    await until(lambda: "hanging" in bench.log)
+    bench.workers.prepare([], 60)
+
+    assert len(pids()) == 1
+    bench.workers.cancel("job", "why")
+    assert (await running).reason == "canceled"
+    assert pids() == []
+
+
+async def test_who_gives_up_at_once_leaves_none(bench: Bench):
+    bench.workers.prepare([], 60)
+    running = asyncio.create_task(bench.workers.run(bench.work(Deed.BACKUP)))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    await until(lambda: not pids())
     await bench.workers.close()
+    assert pids() == []
