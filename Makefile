@@ -54,7 +54,7 @@ core-coverage: $(VENV)/.tests
 bench: $(VENV)/.peers debian-packages ## measure, beside rsync, rclone, unison, ...
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
-bench: DEBIAN_PACKAGES += lsyncd syncthing unison
+bench: DEBIAN_PACKAGES += borgbackup lsyncd restic syncthing unison
 
 docs: $(VENV)/.tests ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build

@@ -12,6 +12,7 @@ import click
 import httpx
 
 from tests.benchmarks import (
+    backing,
     copying,
     idling,
     latency,
@@ -38,6 +39,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
     "idle": idling.measure,
     "listing": listing.measure,
     "rules": ruling.measure,
+    "backup": backing.measure,
     "vaults": vaulting.measure,
     "storms": storms.measure,
 }
@@ -46,7 +48,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
 FAILURES = (AssertionError, OSError, httpx.HTTPError, subprocess.SubprocessError)
 """What ends one table, but not the others."""
 
-PEERS = ("rsync", "rclone", "unison", "lsyncd", "syncthing")
+PEERS = ("rsync", "rclone", "unison", "lsyncd", "syncthing", "restic", "borg")
 
 
 @click.command()
@@ -66,7 +68,7 @@ PEERS = ("rsync", "rclone", "unison", "lsyncd", "syncthing")
     "--place",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(tempfile.gettempdir()),
-    help="Where to work; all of it (25 GB without --quick) is removed at the end.",
+    help="Where to work; all of it (35 GB without --quick) is removed at the end.",
 )
 def main(
     *,

@@ -18,8 +18,8 @@ class Durable(StrEnum):
     BY_BATCH = "yes, in batches"
 
 
-class Contestant(Protocol):
-    """One tool with one set of options."""
+class Taking(Protocol):
+    """Whatever takes its turn: one tool with one set of options."""
 
     name: str
     durable: Durable
@@ -30,6 +30,10 @@ class Contestant(Protocol):
         """Tell whether it is installed."""
         ...
 
+
+class Contestant(Taking, Protocol):
+    """One that copies."""
+
     def copy(self, source: Path, target: Path, work: Path) -> Usage:
         """Copy all of the source into an empty folder; return what that took.
 
@@ -39,7 +43,7 @@ class Contestant(Protocol):
         ...
 
 
-Tool = TypeVar("Tool", bound=Contestant)
+Tool = TypeVar("Tool", bound=Taking)
 
 
 def program(name: str) -> str | None:

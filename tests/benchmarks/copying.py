@@ -1,8 +1,6 @@
 """How long a first copy takes: many files, very many, three targets, a large one."""
 
-import os
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -102,17 +100,11 @@ def race(
     taken: dict[str, list[Usage]] = {tool.name: [] for tool in tools}
     for tool in turns(tools, runs):
         target, work = workshop.new_folder(), workshop.new_folder()
-        settle_disk()
+        trees.settle_disk()
         taken[tool.name].append(tool.copy(source, target, work))
         if not keep:
             shutil.rmtree(target)
     return _told(title, [tool for tool in tools if taken[tool.name]], taken)
-
-
-def settle_disk() -> None:
-    """Let the disk finish what others wrote, so that nobody pays for it."""
-    os.sync()
-    time.sleep(0.1)
 
 
 def _told(

@@ -70,6 +70,13 @@ class Placed(Daemon):
             each.get("files") == files and not each["pending"] for each in entries
         )
 
+    def listen(self, path: str) -> None:
+        """Take a stream of events until it ends."""
+        headers = {"Accept": "text/event-stream"}
+        with self._http.stream("GET", f"/api/v1.0{path}", headers=headers) as events:
+            for _ in events.iter_lines():
+                pass
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             told = self.http("GET", "/metrics").text

@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.benchmarks import trees
@@ -33,27 +34,31 @@ class OneShot:
 
     def copy(self, source: Path, target: Path, work: Path) -> Usage:
         """Run it; return what it took."""
-        command = self.command(source, target)
-        command[0] = program(command[0]) or command[0]
-        before = _children_cpu()
-        begin = time.perf_counter()
-        with (
-            (work / "log").open("wb") as log,
-            subprocess.Popen(
-                command,
-                env=self.environment(work),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            ) as process,
-            PeakMemory([process.pid]) as peak,
-        ):
-            code = process.wait()
-            seconds = time.perf_counter() - begin
-        assert code == 0, f"{command}: {code}\n{(work / 'log').read_text()}"
-        usage = Usage(seconds, _children_cpu() - before, peak.megabytes)
+        usage = ran(self.command(source, target), self.environment(work), work)
         trees.assert_equal(source, target)
         return usage
+
+
+def ran(command: list[str], environment: Mapping[str, str], work: Path) -> Usage:
+    """Run a command until it ends; return what it took. Its output goes to ``work``."""
+    command[0] = program(command[0]) or command[0]
+    before = _children_cpu()
+    begin = time.perf_counter()
+    with (
+        (work / "log").open("wb") as log,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        ) as process,
+        PeakMemory([process.pid]) as peak,
+    ):
+        code = process.wait()
+        seconds = time.perf_counter() - begin
+    assert code == 0, f"{command}: {code}\n{(work / 'log').read_text()}"
+    return Usage(seconds, _children_cpu() - before, peak.megabytes)
 
 
 class Copy(OneShot):

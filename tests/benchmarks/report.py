@@ -24,6 +24,8 @@ VERSIONS = {
     "unison": "-version",
     "syncthing": "--version",
     "rclone": "version",
+    "restic": "version",
+    "borg": "--version",
     "cp": "--version",
 }
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)

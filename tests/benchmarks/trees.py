@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def fill_one(path: Path, size: int) -> None:
         for _ in range(size // BLOCK):
             file.write(os.urandom(BLOCK))
     os.sync()
+
+
+def settle_disk(rest: float = 0.1) -> None:
+    """Let the disk finish what others wrote, so that nobody pays for it."""
+    os.sync()
+    time.sleep(rest)
 
 
 def count(root: Path) -> int:

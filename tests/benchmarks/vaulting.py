@@ -1,11 +1,10 @@
-"""How long a vault takes: the first of many small files, and one when nothing changed.
+"""What compressed and encrypted vaults cost: to make, to make again, and to verify.
 
 In this process, on the store's own folder: what a worker does for a backup, without
-asking for it. Beside it what one must pay anyway: copying, and reading for digests.
+asking for it. The table ``backup`` has whole backups, beside other tools.
 """
 
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,39 +14,23 @@ from syncd.core.vault import Item, ItemKind, Summary
 from syncd.vaults.keys import Keys, new_identity
 from syncd.vaults.local import LocalStore
 from tests.benchmarks import trees
+from tests.benchmarks.backing import SIZE
 from tests.benchmarks.plan import Plan, Result, Row
 from tests.benchmarks.workshop import Workshop
 
-SIZE = 21_475
-"""Bytes; of these 50,000 files make a gibibyte."""
 DATABASE = "A"
 
 
 def measure(workshop: Workshop, plan: Plan) -> Result:
-    """Return what vaults take, beside cp, sha256sum and rsync -an."""
+    """Return what vaults take, with each of the options."""
     files = plan.pick(50_000, 1000)
     source = workshop.new_folder()
     trees.fill(source, files, SIZE)
+    trees.settle_disk(2.5)  # what was written just now is read twice
     result = Result(f"Vaults of {files:,} files of {SIZE:,} bytes")
-    copied = workshop.new_folder()
-    copy = _timed(lambda: _run("cp", "-a", f"{source}/.", str(copied)))
-    reading = _timed(lambda: _read(source))
-    again = _timed(lambda: _run("rsync", "-an", f"{source}/", f"{copied}/"))
-    result.rows += [
-        {"tool": "cp -a", "first s": copy},
-        {"tool": "sha256sum of all", "first s": reading},
-        {"tool": "rsync -an", "unchanged s": again},
-    ]
     for options, store in _stores(workshop).items():
         row = _vaults(store, source)
         result.rows.append({"tool": f"syncd, {options}", **row})
-    plain = result.rows[3]
-    result.notes.append(
-        "plain, against cp -a and sha256sum together:"
-        f" x {float(plain['first s']) / (copy + reading):.2f};"
-        f" unchanged, against rsync -an: x {float(plain['unchanged s']) / again:.2f},"
-        f" of which the vault x {float(plain['of it the vault s']) / again:.2f}"
-    )
     return result
 
 
@@ -133,12 +116,3 @@ def _timed(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
-
-
-def _read(source: Path) -> None:
-    find = f"find {source} -type f -print0 | xargs -0 sha256sum > /dev/null"
-    _run("sh", "-c", find)
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
