@@ -91,9 +91,10 @@ async def opened(loaded: Config, parts: Parts) -> AsyncIterator[Copies]:
         services = {
             name: Service(plan, runner, state / "run") for name, plan in chosen.items()
         }
-        await rooms.enter_async_context(runner)
+        # Before anything runs: evictions are judged by the policies in force.
         for service in services.values():
             await service.opened()
+        await rooms.enter_async_context(runner)
         works = [runner.task]
         if any(plan.timed or plan.notify.stale for plan in chosen.values()):
             scheduler = Scheduler(runner, services, clock.timestamp)

@@ -20,6 +20,7 @@ from syncd.core import job as life
 from syncd.core import queue
 from syncd.core.errand import Advance, Deed, Done, Work
 from syncd.core.job import Event, Job, Kind, State
+from syncd.core.retention import Decision
 from syncd.errors import Conflict, SyncdError, Unavailable
 from syncd.store import jobs, vaults
 from syncd.store.database import Store
@@ -41,6 +42,9 @@ LEFT = frozenset({"died", "timeout"})
 """Why a worker ended that may have left half a vault."""
 
 After = Callable[[Job], Awaitable[None]]
+
+Judge = Callable[[], Awaitable[list[Decision]]]
+"""Says what the policies of a store make of each of its vaults now."""
 
 
 class Runner:
@@ -81,6 +85,8 @@ class Runner:
         self._closing = False
         self.after: list[After] = []
         """Called with each job that has ended, after it was recorded."""
+        self.judges: dict[str, Judge] = {}
+        """Asked, by store, when what a policy gave up is about to be deleted."""
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.logs.prepare)
@@ -292,12 +298,35 @@ class Runner:
         if trouble := await self.notifier.before(hooks, job):
             return Done(error=trouble, reason="hook")
         entries = await self.store.read(records.storages, plan.entries)
-        return await self.workers.run(
+        job, stays = await self._judged(job)
+        if job.asked.get("vaults") == []:
+            return Done(result={"deleted": [], "failed": {}, "kept": stays})
+        done = await self.workers.run(
             errand(plan, job, hooks, self.logs, entries),
             told=lambda advance: self._advanced(job.id, advance),
             seconds=job.timeout,
             grace=plan.grace,
         )
+        return replace(done, result={**done.result, "kept": stays}) if stays else done
+
+    async def _judged(self, job: Job) -> tuple[Job, dict[str, str]]:
+        """Return the job with what its policy still gives up, and why the rest stays.
+
+        Since it was asked for, the vaults that were to stand for these may have been
+        found damaged, and others pinned or asked for. What a person named is not
+        judged.
+        """
+        if job.kind is not Kind.EVICT or "why" not in job.asked:
+            return job, {}
+        said = {one.vault: one for one in await self.judges[job.store]()}
+        named = [str(name) for name in job.asked["vaults"]]
+        going = [name for name in named if name in said and not said[name].keep]
+        stays = {
+            name: f"{said[name].rule}: {said[name].reason}"
+            for name in named
+            if name in said and said[name].keep
+        }
+        return replace(job, asked={**job.asked, "vaults": going}), stays
 
     def _advanced(self, id: str, advance: Advance) -> None:
         job = self._jobs.get(id)

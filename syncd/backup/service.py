@@ -46,6 +46,7 @@ class Service:
         self._store = runner.store
         self._chosen: dict[str, str] = {}
         runner.after.append(self._retain)
+        runner.judges[plan.name] = self._judge
 
     # Asking.
 
@@ -136,16 +137,25 @@ class Service:
     ) -> list[Decision]:
         """Delete what the policies give up; return what was decided of each vault."""
         decisions = await self._decisions()
-        if not dry_run:
-            asked = [
-                await self._runner.ask(job)
-                for job in self._evictions(decisions, who, URGENT)
-            ]
-            for job in asked:
-                ended = await self._runner.ended(job.id)
-                if ended.state is not State.SUCCESSFUL:
-                    raise StorageError(f"not all was deleted: {ended.error}")
-        return [decision for _, decision in decisions]
+        said = [decision for _, decision in decisions]
+        if dry_run:
+            return said
+        asked = [
+            await self._runner.ask(job)
+            for job in self._evictions(decisions, who, URGENT)
+        ]
+        kept: dict[str, str] = {}
+        for job in asked:
+            ended = await self._runner.ended(job.id)
+            if ended.state is not State.SUCCESSFUL:
+                raise StorageError(f"not all was deleted: {ended.error}")
+            kept |= ended.result.get("kept", {})
+        return [
+            replace(one, keep=True, reason=kept[one.vault])
+            if one.vault in kept
+            else one
+            for one in said
+        ]
 
     def policies(self) -> dict[str, str]:
         """Return the policies in force: ``full`` and ``partial``."""
@@ -309,6 +319,9 @@ class Service:
         if pin is None or pin.until is None or pin.until > self._runner.now():
             return view
         return replace(view, pin=None)
+
+    async def _judge(self) -> list[Decision]:
+        return [decision for _, decision in await self._decisions()]
 
     async def _decisions(self) -> list[tuple[VaultView, Decision]]:
         return retaining.decided(

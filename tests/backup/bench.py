@@ -125,8 +125,8 @@ class Bench:
         self.service = Service(self.plan, self.runner, state)
 
     async def __aenter__(self) -> "Bench":
-        await self.runner.__aenter__()
         await self.service.opened()
+        await self.runner.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:

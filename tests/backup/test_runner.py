@@ -12,8 +12,8 @@ from syncd.core.backup import BackupRequest
 from syncd.core.errand import Deed, Done
 from syncd.core.job import Kind, Retries, State
 from syncd.errors import Conflict, NotFound, Unavailable
-from syncd.store import jobs
-from tests.backup.bench import Bench, a_view
+from syncd.store import jobs, vaults
+from tests.backup.bench import NOW, Bench, a_view
 
 WANTED = BackupRequest(source="s")
 
@@ -213,3 +213,31 @@ async def test_a_worker_is_kept_ready_for_who_may_soon_ask_again(store, tmp_path
         await bench.ended(await bench.service.back_up(WANTED, who="me"))
 
     assert bench.workers.ready == [["m"]]
+
+
+async def test_what_a_policy_gave_up_is_judged_again_when_its_turn_comes(bench):
+    """The floor holds at the moment of deleting, not only at that of asking."""
+    a, b = a_view("a", NOW - 9), a_view("b", NOW - 8)
+    bench.workers.vaults = {"a": a, "b": b}
+    await bench.runner.store.run(vaults.put, "full", [a, b])
+    await bench.service.use_policy("full", "1/delete", who="me")
+    bench.workers.doings[Deed.BACKUP] = lambda work, told: fails_at(bench)
+    bench.workers.go.clear()
+    slow = await bench.service.back_up(WANTED, who="me")
+    await bench.until(lambda: bench.workers.works)
+    evicting = asyncio.create_task(bench.service.evict_by_policy(who="me"))
+    await bench.until(lambda: len(bench.runner.known) == 2)
+    rotten = replace(b, damaged=["packs/1: rotten"])
+    await bench.runner.store.run(vaults.put, "full", [rotten])
+    bench.workers.go.set()
+    await bench.ended(slow)
+    async with asyncio.timeout(30):
+        decisions = {one.vault: one for one in await evicting}
+
+    left = {view.summary.name for view in await bench.service.vaults()}
+    assert left == {"a", "b"}
+    assert decisions["a"].keep
+    assert [work.deed for work in bench.workers.works] == ["backup"]
+    [eviction] = (await bench.service.jobs(kind=Kind.EVICT))[1]
+    assert eviction.state is State.SUCCESSFUL
+    assert eviction.result["kept"]["a"].startswith("1/delete: ")
