@@ -1,7 +1,7 @@
 """Transactions of the job engine: plain functions over a connection."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -87,17 +87,21 @@ def cancel(db: Connection, id: str, at: float, who: str) -> Job:
     return job
 
 
-def end(db: Connection, job: Job, done: Done | None) -> list[str]:
-    """Keep a job that has ended, and what it means for the catalogue, as one.
+def end(
+    db: Connection, job: Job, done: Done, outcome: Callable[[Job], Job]
+) -> tuple[Job, list[str]]:
+    """Keep how an attempt has ended, and what it means for the catalogue, as one.
 
-    Return the ids of jobs that are forgotten for it.
+    ``outcome`` is given the job as it is kept, so that whoever wanted it to end in
+    the last moment is heard. Return what it says, and the ids of jobs that are
+    forgotten for it.
     """
-    jobs.put(db, job)
-    if done is not None:
-        vaults.put(db, job.store, [_merged(db, job, view) for view in done.vaults])
-        vaults.drop(db, job.store, done.gone)
-        put_aside(db, job.store, done.aside, gone=done.gone)
-    return jobs.forget(db, KEPT)
+    ended = outcome(replace(jobs.get(db, job.id), progress=job.progress))
+    jobs.put(db, ended)
+    vaults.put(db, job.store, [_merged(db, job, view) for view in done.vaults])
+    vaults.drop(db, job.store, done.gone)
+    put_aside(db, job.store, done.aside, gone=done.gone)
+    return ended, jobs.forget(db, KEPT)
 
 
 def survey(db: Connection, store: str, done: Done) -> None:

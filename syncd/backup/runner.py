@@ -38,7 +38,9 @@ RECORD_AGAIN = 5.0
 
 log = structlog.get_logger(__name__)
 
-LEFT = frozenset({"died", "timeout"})
+BUG = "bug"
+
+LEFT = frozenset({"died", "timeout", BUG})
 """Why a worker ended that may have left half a vault."""
 
 After = Callable[[Job], Awaitable[None]]
@@ -270,8 +272,8 @@ class Runner:
             if half:
                 # Nothing more is done with the store before it was looked into.
                 self._closed.add(job.store)
-            await self._ended(self._jobs[job.id], done)
-            if half:
+            recorded = await self._ended(self._jobs[job.id], done)
+            if half or (recorded.reason == BUG and job.store in self.plans):
                 await self._survey(job.store)
             elif job.kind is Kind.BACKUP and job.schedule is None and not done.error:
                 modules = self.plans[job.store].modules(job.source)
@@ -287,7 +289,7 @@ class Runner:
             return Done(error=str(error), reason="unavailable")
         except Exception as error:
             log.exception("bug", action="job", job=job.id)
-            return Done(error=f"this is a bug: {error!r}", reason="bug")
+            return _bug(error)
 
     async def _done(self, job: Job) -> Done:
         plan = self.plans.get(job.store)
@@ -301,6 +303,10 @@ class Runner:
         job, stays = await self._judged(job)
         if job.asked.get("vaults") == []:
             return Done(result={"deleted": [], "failed": {}, "kept": stays})
+        now = self._jobs[job.id]
+        if now.state is State.CANCELING:
+            # There was no worker yet that could have been told.
+            return Done(error=now.error, reason="canceled")
         done = await self.workers.run(
             errand(plan, job, hooks, self.logs, entries),
             told=lambda advance: self._advanced(job.id, advance),
@@ -334,37 +340,58 @@ class Runner:
             # Not worth a transaction: what a crash leaves of it is nothing anyway.
             self._set(replace(job, progress=advance.progress), "job_progress")
 
-    async def _ended(self, job: Job, done: Done) -> None:
-        at = self.now()
-        if not done.error:
-            ended = life.ended(job, Event.SUCCEED, at, result=done.result)
-        else:
-            retries = self.plans[job.store].retries if job.store in self.plans else {}
-            policy = retries.get(job.kind, life.RETRIES[job.kind])
-            again = life.again(job, at, policy, done.error) if done.retry else None
-            ended = again or life.ended(
-                job,
-                Event.FAIL,
-                at,
-                error=job.error if job.state is State.CANCELING else done.error,
-                reason="canceled" if job.state is State.CANCELING else done.reason,
-                result=done.result,
-            )
-        await self._end(ended, done)
+    async def _ended(self, job: Job, done: Done) -> Done:
+        """Record what came of an attempt; a bug in that ends the job as one.
 
-    async def _end(self, job: Job, done: Done) -> None:
+        Return what was recorded.
+        """
+        at = self.now()
         while True:
             try:
-                forgotten = await self.store.run(records.end, job, done)
+                ended, forgotten = await self.store.run(
+                    records.end, job, done, self._outcome(done, at)
+                )
                 break
             except Unavailable as error:
                 words = {"job": job.id, "reason": str(error)}
                 log.warning("job not recorded", action="job", **words)
                 await asyncio.sleep(RECORD_AGAIN)
-        self._set(job)
-        await asyncio.to_thread(self.logs.forget, forgotten)
-        if job.state.final:
-            await self._conclude(job)
+            except Exception as error:
+                log.exception("bug", action="job", job=job.id)
+                if self._closing:
+                    return done
+                if done.reason == BUG:
+                    await asyncio.sleep(RECORD_AGAIN)
+                done = _bug(error)
+        self._set(ended)
+        try:
+            await asyncio.to_thread(self.logs.forget, forgotten)
+        except OSError as error:
+            log.warning("logs not deleted", action="job", reason=str(error))
+        if ended.state.final:
+            await self._conclude(ended)
+        return done
+
+    def _outcome(self, done: Done, at: float) -> Callable[[Job], Job]:
+        """Return what says how a job, as the store has it, ends or goes on."""
+
+        def outcome(job: Job) -> Job:
+            if not done.error:
+                return life.ended(job, Event.SUCCEED, at, result=done.result)
+            retries = self.plans[job.store].retries if job.store in self.plans else {}
+            policy = retries.get(job.kind, life.RETRIES[job.kind])
+            again = life.again(job, at, policy, done.error) if done.retry else None
+            canceled = job.state is State.CANCELING
+            return again or life.ended(
+                job,
+                Event.FAIL,
+                at,
+                error=job.error if canceled else done.error,
+                reason="canceled" if canceled else done.reason,
+                result=done.result,
+            )
+
+        return outcome
 
     async def _conclude(self, job: Job) -> None:
         """Do what follows from a job's end."""
@@ -376,6 +403,8 @@ class Runner:
                 await after(job)
             except SyncdError as error:
                 log.warning("after a job", action="job", job=job.id, reason=str(error))
+            except Exception:
+                log.exception("bug", action="job", job=job.id)
 
     async def _notify(self, job: Job) -> None:
         before = await self.store.read(records.before, job)
@@ -412,6 +441,8 @@ class Runner:
             await self.survey(name)
         except SyncdError as error:
             log.warning("vaults not looked at", action="survey", reason=str(error))
+        except Exception:
+            log.exception("bug", action="survey", store=name)
         finally:
             self._closed.discard(name)
             self._wake.set()
@@ -434,3 +465,7 @@ class Runner:
             log.warning("half a vault was put aside", action="survey", vault=one)
         await self.store.run(records.survey, name, done)
         self.figures.look(name, await self.store.read(vaults.everything, name))
+
+
+def _bug(error: Exception) -> Done:
+    return Done(error=f"this is a bug: {error!r}", reason=BUG)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from syncd.backup import records
 from syncd.backup import runner as running
 from syncd.backup.plan import Notify, WebHook
 from syncd.core.backup import BackupRequest
@@ -241,3 +242,80 @@ async def test_what_a_policy_gave_up_is_judged_again_when_its_turn_comes(bench):
     [eviction] = (await bench.service.jobs(kind=Kind.EVICT))[1]
     assert eviction.state is State.SUCCESSFUL
     assert eviction.result["kept"]["a"].startswith("1/delete: ")
+
+
+async def test_what_is_canceled_before_it_has_a_worker_gets_none(bench, monkeypatch):
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(hooks: Any, job: Any) -> str:
+        reached.set()
+        await go.wait()
+        return ""
+
+    monkeypatch.setattr(bench.runner.notifier, "before", slow)
+    bench.workers.cancel = lambda id, why: False
+    job = await bench.service.back_up(WANTED, who="me")
+    async with asyncio.timeout(30):
+        await reached.wait()
+    assert (await bench.service.cancel(job.id, who="me")).state is State.CANCELING
+    go.set()
+    ended = await bench.ended(job)
+
+    assert (ended.state, ended.reason) == (State.CANCELED, "canceled")
+    assert ended.error == "canceled by me"
+    assert bench.workers.works == []
+
+
+@pytest.mark.parametrize("retry", [True, False])
+async def test_a_cancel_that_is_kept_just_before_the_end_counts(
+    bench, monkeypatch, retry
+):
+    """It is in the store already, while nobody here has heard of it."""
+
+    async def away(work: Any, told: Any) -> Done:
+        await bench.runner.store.run(records.cancel, work.id, NOW, "them")
+        return Done(error="away", reason="unreachable", retry=retry)
+
+    bench.workers.doings[Deed.BACKUP] = away
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+    assert (job.state, job.error) == (State.CANCELED, "canceled by them")
+    assert await bench.runner.store.read(jobs.get, job.id) == job
+
+
+async def test_what_cannot_be_recorded_for_a_bug_ends_as_one(bench, monkeypatch):
+    run = bench.runner.store.run
+
+    async def broken(work: Any, *args: Any, **more: Any) -> Any:
+        if work.__name__ == "end" and any(
+            isinstance(one, Done) and one.reason != "bug" for one in args
+        ):
+            raise ZeroDivisionError
+        return await run(work, *args, **more)
+
+    monkeypatch.setattr(bench.runner.store, "run", broken)
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    assert (job.state, job.reason) == (State.FAILED, "bug")
+    assert "ZeroDivisionError" in job.error
+    assert bench.runner.known == []
+
+
+async def test_a_bug_after_a_job_or_in_a_survey_is_told(store, tmp_path, capsys):
+    async def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("here")
+
+    (tmp_path / "vaults").mkdir()
+    bench = Bench(store, tmp_path)
+    bench.workers.doings[Deed.SURVEY] = broken
+    bench.runner.after.insert(0, broken)
+    seen: list[str] = []
+
+    async def seeing(job: Any) -> None:
+        seen.append(job.id)
+
+    bench.runner.after.append(seeing)
+    async with bench:
+        job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+        await bench.until(lambda: seen)
+    assert seen == [job.id]
+    assert capsys.readouterr().out.count("bug") >= 2
