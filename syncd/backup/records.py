@@ -100,43 +100,65 @@ def end(
     jobs.put(db, ended)
     vaults.put(db, job.store, [_merged(db, job, view) for view in done.vaults])
     vaults.drop(db, job.store, done.gone)
-    put_aside(db, job.store, done.aside, gone=done.gone)
+    folder = str(job.asked.get("folder", ""))
+    put_aside(db, job.store, dict.fromkeys(done.aside, folder), gone=done.gone)
     return ended, jobs.forget(db, KEPT)
 
 
 def survey(db: Connection, store: str, done: Done) -> None:
-    """Bring the catalogue in step with what was found in the store."""
+    """Bring the catalogue in step with what was found in the store.
+
+    What lies in a folder that was not looked into stays as it is known.
+    """
     names = set(done.result["names"])
     known = {view.summary.name: view for view in vaults.everything(db, store)}
     pins = msgspec.convert(done.result["pins"], dict[str, Pin])
-    lost = [n for n, view in known.items() if n not in names and not view.folder]
+    folders: dict[str, str] = done.result.get("folders", {})
+    looked = {"", *done.result.get("looked", [])}
+    lost = [n for n, one in known.items() if n not in names and one.folder in looked]
     vaults.drop(db, store, lost)
     found = {view.summary.name: view for view in done.vaults}
     told = {name: view for name, view in known.items() if name in names} | found
     changed = []
     for name, view in told.items():
-        pinned = replace(view, pin=pins.get(name))
+        pinned = replace(view, pin=pins.get(name), folder=folders.get(name, ""))
         if pinned != known.get(name):
             changed.append(pinned)
     vaults.put(db, store, changed)
     vaults.taken(db, store, done.aside)
-    settings.put(db, f"backup/{store}/aside", json.dumps(done.aside))
+    found_aside = {one: folders.get(one, "") for one in done.aside}
+    unseen = {
+        one: folder
+        for one, folder in aside(db, store).items()
+        if folder not in looked and one not in found_aside
+    }
+    _keep_aside(db, store, unseen | found_aside)
 
 
-def aside(db: Connection, store: str) -> list[str]:
-    """Return the vaults that were never finished and lie aside, oldest first."""
+def aside(db: Connection, store: str) -> dict[str, str]:
+    """Return the vaults that were never finished and lie aside, and their folders.
+
+    They are in order of their names; "" is the store's own folder.
+    """
     kept = settings.get(db, f"backup/{store}/aside")
-    return msgspec.json.decode(kept, type=list[str]) if kept else []
+    said = msgspec.json.decode(kept, type=dict[str, str] | list[str]) if kept else {}
+    return said if isinstance(said, dict) else dict.fromkeys(said, "")
+
+
+def _keep_aside(db: Connection, store: str, names: Mapping[str, str]) -> None:
+    settings.put(db, f"backup/{store}/aside", json.dumps(dict(sorted(names.items()))))
 
 
 def put_aside(
-    db: Connection, store: str, names: Sequence[str], gone: Sequence[str] = ()
+    db: Connection, store: str, names: Mapping[str, str], gone: Sequence[str] = ()
 ) -> None:
-    """Keep which vaults lie aside, and which do no more."""
+    """Keep which vaults lie aside, by their folders, and which do no more."""
     before = aside(db, store)
-    after = sorted({*before, *names} - set(gone))
+    after = {**before, **names}
+    for name in gone:
+        after.pop(name, None)
     if after != before:
-        settings.put(db, f"backup/{store}/aside", json.dumps(after))
+        _keep_aside(db, store, after)
 
 
 def pin(db: Connection, store: str, name: str, pin: Pin | None) -> VaultView:

@@ -457,7 +457,10 @@ class Runner:
         views = await self.store.read(vaults.everything, name)
         known = [view.summary.name for view in views]
         done = await self.work(
-            plan, Deed.SURVEY, id=f"survey-{name}", asked={"known": known}
+            plan,
+            Deed.SURVEY,
+            id=f"survey-{name}",
+            asked={"known": known, "elsewhere": str(plan.elsewhere)},
         )
         if done.error:
             raise Unavailable(done.error)

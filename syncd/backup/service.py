@@ -119,7 +119,10 @@ class Service:
     async def evict(self, vault: str, *, who: str, folder: str = "") -> None:
         """Delete one vault, pinned or not: a person named it."""
         source = self._plan.default
-        if vault not in await self.aside():
+        aside = await self._store.read(records.aside, self._plan.name)
+        if vault in aside:
+            folder = aside[vault]
+        else:
             view = await self.vault(vault, folder=folder)
             source = view.summary.source
         user = self._runner.uses(self._plan.name, vault)
@@ -246,7 +249,7 @@ class Service:
 
     async def aside(self) -> list[str]:
         """Return the vaults that were never finished; they can be evicted."""
-        return await self._store.read(records.aside, self._plan.name)
+        return list(await self._store.read(records.aside, self._plan.name))
 
     async def pin(self, name: str, pin: Pin | None, *, who: str) -> None:
         """Pin a vault or take the pin away; raise NotFound."""

@@ -16,6 +16,7 @@ from syncd.child.doing import (
     Counting,
     Doing,
     Entered,
+    made,
     reported,
     stoppable,
     together,
@@ -23,10 +24,11 @@ from syncd.child.doing import (
 )
 from syncd.child.making import remembered
 from syncd.core.backup import RestoreRequest, Restoring, VaultView
-from syncd.core.errand import Deed, Done
+from syncd.core.errand import Deed, Done, Part
 from syncd.core.job import Progress
 from syncd.core.vault import Pin, Summary
 from syncd.errors import BadRequest, NotFound, SyncdError
+from syncd.vaults import opening
 from syncd.vaults.contract import Vault, VaultStore
 
 
@@ -153,32 +155,86 @@ async def _drill(doing: Doing) -> Done:
 
 
 async def _survey(doing: Doing) -> Done:
-    """Say what the store holds; of vaults that are known already, only the name."""
+    """Say what the store holds; of vaults that are known already, only the name.
+
+    So of every store below the folder ``elsewhere``; where a name is found twice, the
+    first counts. What cannot be looked into is named, and nothing is told of it.
+    """
     store = await asyncio.to_thread(doing.store)
     known = set(doing.work.asked.get("known", []))
+    elsewhere = Path(str(doing.work.asked.get("elsewhere", "")))
 
     def look() -> Done:
-        for name in store.quarantine():
-            doing.say.line(f"{name}: was never finished, and is put aside")
-        names = store.vaults()
-        views = []
-        for name in names:
-            if name in known:
-                continue
+        found = _Found()
+        found.take(doing, store, "", known)
+        for path in opening.below(elsewhere) if elsewhere.name else ():
+            folder = path.relative_to(elsewhere).as_posix()
+            part = doing.work.store
+            options = {**part.options, "path": str(path)}
             try:
-                views.append(_found(store, name))
-            except SyncdError as error:
-                doing.say.line(f"{name}: {error}")
-                lost = Summary(name=name, source="", made=0.0, failed=str(error))
-                views.append(VaultView(summary=lost, damaged=[str(error)]))
-        pins = msgspec.to_builtins(dict(store.pins()))
+                one = cast("VaultStore", made(Part(part.reference, options)))
+                found.take(doing, one, folder, known)
+            except (SyncdError, OSError) as error:
+                doing.say.line(f"{folder}: {error}")
+                continue
+            found.looked.append(folder)
         return Done(
-            result={"names": names, "pins": pins},
-            vaults=views,
-            aside=store.quarantined(),
+            result={
+                "names": found.names,
+                "pins": msgspec.to_builtins(found.pins),
+                "folders": found.folders,
+                "looked": found.looked,
+            },
+            vaults=found.views,
+            aside=sorted(found.aside),
         )
 
     return await whole(look)
+
+
+class _Found:
+    """What was found in stores that were looked into."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.views: list[VaultView] = []
+        self.pins: dict[str, Pin] = {}
+        self.aside: list[str] = []
+        self.folders: dict[str, str] = {}
+        """Of vaults, and what lies aside, in folders of their own."""
+        self.looked: list[str] = []
+        """The folders that were looked into."""
+
+    def take(
+        self, doing: Doing, store: VaultStore, folder: str, known: set[str]
+    ) -> None:
+        """Look into a store; raise StorageError and have taken nothing of it."""
+        for name in store.quarantine():
+            doing.say.line(f"{name}: was never finished, and is put aside")
+        before = {*self.names, *self.aside}
+        names = [name for name in store.vaults() if name not in before]
+        aside = [name for name in store.quarantined() if name not in before]
+        pins = store.pins()
+        views = [
+            msgspec.structs.replace(_seen(doing, store, name), folder=folder)
+            for name in names
+            if name not in known
+        ]
+        self.names += names
+        self.aside += aside
+        self.views += views
+        self.pins |= {name: pin for name, pin in pins.items() if name in names}
+        if folder:
+            self.folders |= dict.fromkeys([*names, *aside], folder)
+
+
+def _seen(doing: Doing, store: VaultStore, name: str) -> VaultView:
+    try:
+        return _found(store, name)
+    except SyncdError as error:
+        doing.say.line(f"{name}: {error}")
+        lost = Summary(name=name, source="", made=0.0, failed=str(error))
+        return VaultView(summary=lost, damaged=[str(error)])
 
 
 def _found(store: VaultStore, name: str) -> VaultView:

@@ -26,7 +26,8 @@ _STORE = "store.json"
 _KEY_CHECK = "key-check.age"
 _NAMES = "names"
 _FORMAT = 1
-_HARMLESS = {"lost+found"}
+_HARMLESS = {"lost+found", "elsewhere"}
+"""What may lie in a folder that becomes a store; other stores are below the last."""
 
 
 class _Store(Struct, frozen=True):
@@ -52,6 +53,16 @@ def opened(root: Path, keys: Keys | None, *, make: bool) -> Path:
         for name in _FOLDERS:
             _make_folder(root / name)
     return root
+
+
+def below(top: Path) -> list[Path]:
+    """Return the folders below one, and itself, that are stores, in order."""
+    found = []
+    for folder, names, files in os.walk(top):
+        if _STORE in files:
+            found.append(Path(folder))
+            names[:] = [name for name in names if name not in _FOLDERS]
+    return sorted(found)
 
 
 class UsedNames:

@@ -284,3 +284,28 @@ def test_a_full_disk_of_the_vaults_fails_the_backup_and_no_more(tmp_path: Path):
         daemon.script(files={"db/a": "small"})
         works_again(daemon)
         daemon.stop()
+
+
+def test_vaults_in_folders_of_their_own_are_found_again(daemon: Copying):
+    """After a crash and the loss of the index, as those in the store's folder are."""
+    good = daemon.ended(daemon.back_up(folder="a/b")["id"])["vault"]
+    daemon.script(hang="back_up")
+    half = daemon.back_up(folder="a/b")
+    daemon.until_it_hangs(half["id"])
+    daemon.kill()
+    for part in daemon.state.glob("index.db*"):
+        part.unlink()
+    daemon.script(hang=None)
+    daemon.start()
+
+    found = wait_for(daemon.vaults, 60, daemon.log_end)
+    assert [(v["summary"]["name"], v["folder"]) for v in found] == [(good, "a/b")]
+    assert daemon.ask("GET", "/backups")["aside"] == [half["vault"]]
+    restored = daemon.ended(daemon.restore(good, folder="a/b")["id"])
+    assert (restored["state"], restored["error"]) == ("successful", "")
+    store = daemon.state / "backups" / "elsewhere" / "a" / "b"
+    assert (store / "quarantine" / half["vault"]).exists()
+    daemon.ask("DELETE", f"/backups/{half['vault']}")
+    assert not (store / "quarantine" / half["vault"]).exists()
+    assert daemon.ask("GET", "/backups")["aside"] == []
+    works_again(daemon)
