@@ -9,7 +9,10 @@ PIECE = 1 << 20
 
 
 class Logs:
-    """A folder with a log for every job; workers write, we read."""
+    """A folder with a log for every job; workers write, we read.
+
+    The archives of uploads wait there, too.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,6 +29,17 @@ class Logs:
     def scratch(self, id: str) -> Path:
         """Return a folder of the job's own; its worker makes and removes it."""
         return self._folder / "scratch" / id
+
+    def archive(self, id: str) -> Path:
+        """Return where the archive of an upload waits for its worker."""
+        return self._folder / f"{id}.zip"
+
+    def clear(self, waiting: Iterable[str]) -> None:
+        """Delete the archives of all but these jobs; raise OSError."""
+        kept = {self.archive(id) for id in waiting}
+        for path in self._folder.glob("*.zip"):
+            if path not in kept:
+                path.unlink(missing_ok=True)
 
     def read(self, id: str, start: int) -> bytes:
         """Return some of a log, from that byte on; nothing where there is none."""

@@ -94,6 +94,7 @@ class Runner:
         await asyncio.to_thread(self.logs.prepare)
         ended, queued = await self.store.run(records.recover, self.now())
         self._jobs = {job.id: job for job in queued}
+        await asyncio.to_thread(self.logs.clear, list(self._jobs))
         for job in ended:
             log.warning("job interrupted", action="job", job=job.id, kind=str(job.kind))
         for name, plan in self.plans.items():
@@ -396,6 +397,9 @@ class Runner:
     async def _conclude(self, job: Job) -> None:
         """Do what follows from a job's end."""
         self.figures.count(job)
+        if job.kind is Kind.UPLOAD:
+            # Its worker deletes it; but it may never have had one.
+            await asyncio.to_thread(self._delete, self.logs.archive(job.id))
         catalogue = await self.store.read(vaults.everything, job.store)
         self.figures.look(job.store, catalogue)
         for after in (self._notify, *self.after):
@@ -405,6 +409,13 @@ class Runner:
                 log.warning("after a job", action="job", job=job.id, reason=str(error))
             except Exception:
                 log.exception("bug", action="job", job=job.id)
+
+    @staticmethod
+    def _delete(path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("archive not deleted", action="job", reason=str(error))
 
     async def _notify(self, job: Job) -> None:
         before = await self.store.read(records.before, job)

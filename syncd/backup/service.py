@@ -73,6 +73,11 @@ class Service:
         _check_folder(request.folder)
         if request.vault is not None:
             view = await self.vault(request.vault, folder=request.folder)
+            if view.folder != request.folder:
+                raise NotFound(
+                    f"vault {request.vault} not found; it is in the folder"
+                    f" {view.folder}, which must be named to restore from it"
+                )
             if not (view.valid or request.force):
                 why = view.summary.failed or "it was canceled"
                 why = f"it is damaged: {view.damaged[0]}" if view.damaged else why
@@ -99,7 +104,7 @@ class Service:
         """Make a vault of an archive, which is moved from there; return the job."""
         names.checked(name)
         job = self._job(Kind.UPLOAD, None, who, None, source=self._plan.default)
-        kept = self._runner.logs.path(job.id).with_suffix(".zip")
+        kept = self._runner.logs.archive(job.id)
         asked = {"archive": str(kept), "partial": partial}
         job = replace(job, vault=name, asked=asked)
         try:

@@ -1,5 +1,6 @@
 """What is asked of a source of backups, and what comes of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -70,6 +71,8 @@ class BackupRequest(Struct, frozen=True, kw_only=True):
     """Below the store's folder for vaults kept elsewhere; such are never evicted."""
     flags: dict[str, bool] = {}
     """A dialect's own marks, kept with the vault and given back."""
+    derived: list[str] = []
+    """The variables that nobody gave: they were worked out when it was asked for."""
     source: str = "default"
     priority: int = 0
     timeout: float | None = None
@@ -92,6 +95,22 @@ class RestoreRequest(Struct, frozen=True, kw_only=True):
     source: str = "default"
     priority: int = 0
     timeout: float | None = None
+
+
+def lasting(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is the same whenever the same is asked for, of a job's ``asked``.
+
+    Left out are since when a pin holds, and variables that were worked out.
+    """
+    said = dict(asked)
+    derived = said.pop("derived", [])
+    if variables := said.get("variables"):
+        said["variables"] = {
+            name: value for name, value in variables.items() if name not in derived
+        }
+    if pin := said.get("pin"):
+        said["pin"] = {name: value for name, value in pin.items() if name != "since"}
+    return said
 
 
 class VaultView(Struct, frozen=True, kw_only=True):

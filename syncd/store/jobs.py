@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
+from syncd.core.backup import lasting
 from syncd.core.job import Job, Kind, State
 from syncd.errors import Conflict, NotFound
 from syncd.store.schema import jobs
@@ -69,7 +70,11 @@ def keyed(db: Connection, store: str, key: str, asked: Job) -> Job | None:
     if record is None:
         return None
     job = _decoder.decode(record)
-    if (job.kind, job.asked, job.who) != (asked.kind, asked.asked, asked.who):
+    if (job.kind, lasting(job.asked), job.who) != (
+        asked.kind,
+        lasting(asked.asked),
+        asked.who,
+    ):
         raise Conflict(
             f"the idempotency key was used for something else, job {job.id};"
             " use a new one"

@@ -76,7 +76,9 @@ class HandWorkers:
         told(Advance(Progress(items=1), 0))
         match work.deed:
             case Deed.BACKUP | Deed.UPLOAD:
-                view = a_view(str(work.vault), work.made, source=work.source_name)
+                folder = str(work.asked.get("folder", ""))
+                about = {"source": work.source_name, "folder": folder}
+                view = a_view(str(work.vault), work.made, **about)
                 self.vaults[str(work.vault)] = view
                 return Done(vaults=[view])
             case Deed.EVICT:

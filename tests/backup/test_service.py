@@ -211,3 +211,55 @@ async def test_a_marker_is_kept(store):
     assert await notes.get() is None
     await notes.put("20200101T000000", who="me")
     assert await Notes(store).get() == "20200101T000000"
+
+
+async def test_the_same_key_is_the_same_job_at_a_later_moment(bench):
+    """A pin is put on, and a start is worked out, each time it is asked."""
+
+    def wish(since: float, start: int) -> BackupRequest:
+        pin = Pin("law", "me", since)
+        return replace(WANTED, pin=pin, variables={"start": start}, derived=["start"])
+
+    one = await bench.service.back_up(wish(1.0, 5), who="me", key="k")
+    two = await bench.service.back_up(wish(2.0, 6), who="me", key="k")
+    assert one == two
+    with pytest.raises(Conflict, match="used for something else"):
+        asked = replace(wish(1.0, 5), pin=Pin("another", "me", 1.0))
+        await bench.service.back_up(asked, who="me", key="k")
+    await bench.ended(one)
+
+
+async def test_a_vault_elsewhere_is_restored_from_there_only(bench):
+    await have(bench, a_view("v", folder="x"))
+    for folder in ("", "y"):
+        with pytest.raises(NotFound, match="vault v not found"):
+            asked = RestoreRequest(vault="v", folder=folder)
+            await bench.service.restore(asked, who="me")
+    asked = RestoreRequest(vault="v", folder="x")
+    assert (await bench.ended(await bench.service.restore(asked, who="me"))).vault
+
+
+async def test_the_archive_of_an_upload_goes_with_its_job(store, tmp_path):
+    async with Bench(store, tmp_path) as bench:
+        bench.workers.go.clear()
+        await bench.service.back_up(WANTED, who="me")
+        await bench.until(lambda: bench.workers.works)
+        kept = []
+        for name in ("20200101T000000", "20200101T000001"):
+            sent = tmp_path / "sent"
+            sent.write_bytes(b"zip")
+            kept.append(await bench.service.upload(name, sent, partial=False, who="me"))
+        canceled, waits = (bench.runner.logs.archive(job.id) for job in kept)
+        assert canceled.exists()
+        await bench.service.cancel(kept[0].id, who="me")
+        assert not canceled.exists()
+        stray = bench.runner.logs.archive("nobody")
+        stray.write_bytes(b"zip")
+    again = Bench(store, tmp_path)
+    again.workers.go.clear()
+    async with again:
+        assert waits.exists()
+        assert not stray.exists()
+        again.workers.go.set()
+        await again.ended(kept[1])
+        await again.until(lambda: not waits.exists())

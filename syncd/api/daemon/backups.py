@@ -55,7 +55,10 @@ class Backup(DaemonHandler):
         if "start_ts" not in self.manners.variables:
             return request
         start = max(map(shapes.milliseconds, earlier)) // 1000
-        return replace(request, variables={"start_ts": start, **request.variables})
+        if "start_ts" in request.variables:
+            return request
+        variables = {"start_ts": start, **request.variables}
+        return replace(request, variables=variables, derived=["start_ts"])
 
 
 class Backups(DaemonHandler):

@@ -257,8 +257,11 @@ class Restores(Copying):
         With an ``Idempotency-Key`` asking twice is asking once.
         """
         wish: RestoreWish = _read(self, RestoreWish)
-        job = await self.engine(wish.store).restore(
-            RestoreRequest(**_given(wish)), who=self.who.name, key=self.key
+        engine, given = self.engine(wish.store), _given(wish)
+        if not wish.folder:
+            given["folder"] = (await engine.vault(wish.vault)).folder
+        job = await engine.restore(
+            RestoreRequest(**given), who=self.who.name, key=self.key
         )
         return self.accepted(job)
 

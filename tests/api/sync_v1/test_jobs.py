@@ -140,3 +140,14 @@ async def test_metrics_have_every_label_from_the_start(server, port, http, bench
     assert samples() == before
     name = "syncd_backup_last_proven_timestamp_seconds"
     assert (name, ("source", "t"), ("store", "full")) in before
+
+
+async def test_a_vault_elsewhere_is_restored_by_its_name_alone(http, bench):
+    made = await ask(http, folder="a/b")
+    await bench.ended(await bench.service.job(made["id"]))
+    answer = await http.post("/restores", json={"vault": made["vault"]})
+
+    assert answer.status_code == 202
+    job = await bench.service.job(answer.json()["id"])
+    assert job.asked["folder"] == "a/b"
+    await bench.ended(job)
