@@ -170,6 +170,7 @@ def _plan(name: str, said: Section, state: Path) -> Plan:
         hooks={kind: _hooks(said, kind) for kind in Kind},
         notify=_notify(said),
         timed=_timed(said, default, zone),
+        queue=said.queue,
         grace=said.grace,
     )
 

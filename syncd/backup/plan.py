@@ -106,6 +106,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     secrets: list[str] = []
     entries: dict[str, dict[str, Any]] = {}
     """The configured entries, for sources that read or write them."""
+    queue: int = 1000
+    """Jobs that may wait; more are refused."""
     grace: float = 20.0
     """Seconds that a job told to end gets for that."""
 

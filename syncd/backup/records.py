@@ -13,7 +13,7 @@ from syncd.core.backup import VaultView
 from syncd.core.errand import Done
 from syncd.core.job import Event, Job, Kind
 from syncd.core.vault import Pin
-from syncd.errors import NotFound
+from syncd.errors import NotFound, Unavailable
 from syncd.store import entries, jobs, settings, vaults
 from syncd.store.jobs import Search
 
@@ -34,28 +34,45 @@ def storages(
     }
 
 
-def ask(db: Connection, job: Job, names: Iterable[str] | None) -> tuple[Job, bool]:
+def ask(
+    db: Connection, job: Job, names: Iterable[str] | None, most: int | None = None
+) -> tuple[Job, bool]:
     """Keep a new job, and tell whether it is new.
 
-    ``names`` are those its vault may have. The same idempotency key gives the job
-    that there is. Raise Conflict, or Unavailable if there is no free name.
+    ``names`` are those its vault may have, and ``most`` is how many jobs may wait. The
+    same idempotency key gives the job that there is. Raise Conflict, or Unavailable if
+    there is no free name, or too many wait.
     """
     if job.key is not None:
         known = jobs.keyed(db, job.store, job.key, job)
         if known is not None:
             return known, False
+    _check_room(db, job, most)
     if names is not None:
         job = replace(job, vault=vaults.reserve(db, job.store, names))
     jobs.add(db, job)
     return job, True
 
 
-def ask_this(db: Connection, job: Job) -> Job:
-    """Keep a new job for the vault it names; raise Conflict if that was ever used."""
+def ask_this(db: Connection, job: Job, most: int) -> Job:
+    """Keep a new job for the vault it names; raise Conflict if that was ever used.
+
+    Raise Unavailable if so many wait already.
+    """
     assert job.vault is not None
+    _check_room(db, job, most)
     vaults.reserve_this(db, job.store, job.vault)
     jobs.add(db, job)
     return job
+
+
+def _check_room(db: Connection, job: Job, most: int | None) -> None:
+    # What makes room is never refused.
+    bound = most is not None and job.kind is not Kind.EVICT and not job.state.final
+    if bound and jobs.waiting(db, job.store) >= most:
+        raise Unavailable(
+            f"{most} jobs wait already; ask again when some are done, or cancel them"
+        )
 
 
 def recover(db: Connection, at: float) -> tuple[list[Job], list[Job]]:

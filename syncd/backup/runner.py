@@ -43,6 +43,9 @@ BUG = "bug"
 LEFT = frozenset({"died", "timeout", BUG})
 """Why a worker ended that may have left half a vault."""
 
+TAKEN = "conflict"
+"""Why no vault could be begun: somebody else has used its name in the store."""
+
 After = Callable[[Job], Awaitable[None]]
 
 Judge = Callable[[], Awaitable[list[Decision]]]
@@ -141,8 +144,12 @@ class Runner:
         return self.notifier.stale()
 
     async def ask(self, job: Job, names: Iterable[str] | None = None) -> Job:
-        """Keep a job, which is then run; the same key gives the same job."""
-        job, is_new = await self.store.run(records.ask, job, names)
+        """Keep a job, which is then run; the same key gives the same job.
+
+        Raise Conflict, or Unavailable when too many wait.
+        """
+        most = self.plans[job.store].queue
+        job, is_new = await self.store.run(records.ask, job, names, most)
         if is_new:
             self.asked(job)
         return job
@@ -269,7 +276,8 @@ class Runner:
             done = await self._done_somehow(job)
             if self._closing and done.error:
                 return
-            half = done.reason in LEFT and job.store in self.plans
+            left = done.reason in LEFT or (job.kind.makes and done.reason == TAKEN)
+            half = left and job.store in self.plans
             if half:
                 # Nothing more is done with the store before it was looked into.
                 self._closed.add(job.store)

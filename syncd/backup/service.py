@@ -112,7 +112,7 @@ class Service:
         except OSError as error:
             raise Unavailable(f"the archive cannot be kept: {error.strerror}") from None
         try:
-            job = await self._store.run(records.ask_this, job)
+            job = await self._store.run(records.ask_this, job, self._plan.queue)
         except BaseException:
             await asyncio.to_thread(kept.unlink, True)
             raise

@@ -236,6 +236,13 @@ class Section(Value):
     granular_eviction: Policy | None = Field(
         default=None, description="the same for vaults of chosen databases"
     )
+    queue: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="jobs that may wait; who asks for more is answered 503 until some"
+        " are done. Evictions, and what is due by the clock, are never refused",
+    )
     timeout: dict[Kind, Seconds] = Field(
         default={},
         description="how long jobs of a kind may run: {backup: 4h}; without it, for"

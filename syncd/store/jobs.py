@@ -88,6 +88,14 @@ def unfinished(db: Connection) -> list[Job]:
     return [_decoder.decode(record) for record in db.execute(rows).scalars()]
 
 
+def waiting(db: Connection, store: str) -> int:
+    """Return how many jobs of a store are queued."""
+    rows = select(func.count()).where(
+        jobs.c.open, jobs.c.store == store, jobs.c.state == str(State.QUEUED)
+    )
+    return db.execute(rows).scalar() or 0
+
+
 def page(
     db: Connection, search: Search, *, offset: int, limit: int
 ) -> tuple[int, list[Job]]:

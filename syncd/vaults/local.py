@@ -191,7 +191,10 @@ class LocalStore:
             if name in self._used or any(
                 (self.root / kind / name).exists() for kind in known
             ):
-                raise Conflict(f"the name {name} was used before")
+                raise Conflict(
+                    f"the name {name} was used before in this store; if another daemon"
+                    " writes to it, give each a store of its own, and ask again"
+                )
             self._used.add(name)
             lock = locks.take(self.root / LOCKS / name, wait=True)
             try:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
 from syncd.backup import records
@@ -300,7 +301,7 @@ async def test_what_cannot_be_recorded_for_a_bug_ends_as_one(bench, monkeypatch)
     assert bench.runner.known == []
 
 
-async def test_a_bug_after_a_job_or_in_a_survey_is_told(store, tmp_path, capsys):
+async def test_a_bug_after_a_job_or_in_a_survey_is_told(store, tmp_path):
     async def broken(*_: Any) -> Any:
         raise ZeroDivisionError("here")
 
@@ -314,8 +315,12 @@ async def test_a_bug_after_a_job_or_in_a_survey_is_told(store, tmp_path, capsys)
         seen.append(job.id)
 
     bench.runner.after.append(seeing)
-    async with bench:
-        job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
-        await bench.until(lambda: seen)
+    with structlog.testing.capture_logs() as lines:
+        async with bench:
+            job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+            await bench.until(lambda: seen)
     assert seen == [job.id]
-    assert capsys.readouterr().out.count("bug") >= 2
+    assert [line["action"] for line in lines if line["event"] == "bug"] == [
+        "survey",
+        "job",
+    ]

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from syncd.backup.marking import Notes
 from syncd.core.backup import BackupRequest, RestoreRequest
-from syncd.core.errand import Done
+from syncd.core.errand import Deed, Done
 from syncd.core.job import Kind, State
 from syncd.core.vault import Pin
-from syncd.errors import BadRequest, Conflict, NotFound, StorageError
+from syncd.errors import BadRequest, Conflict, NotFound, StorageError, Unavailable
 from syncd.store import vaults
 from tests.backup.bench import NOW, Bench, a_view
 
@@ -263,3 +263,67 @@ async def test_the_archive_of_an_upload_goes_with_its_job(store, tmp_path):
         again.workers.go.set()
         await again.ended(kept[1])
         await again.until(lambda: not waits.exists())
+
+
+async def test_more_than_may_wait_is_refused_but_never_an_eviction(store, tmp_path):
+    async with Bench(store, tmp_path, queue=2) as bench:
+        await have(bench, a_view("v"))
+        bench.workers.go.clear()
+        runs = await bench.service.back_up(WANTED, who="me")
+        await bench.until(lambda: bench.workers.works)
+        keyed = await bench.service.back_up(WANTED, who="me", key="k")
+        last = await bench.service.back_up(WANTED, who="me")
+        sent = tmp_path / "sent"
+        sent.write_bytes(b"zip")
+        with pytest.raises(Unavailable, match="2 jobs wait already"):
+            await bench.service.back_up(WANTED, who="me")
+        with pytest.raises(Unavailable, match="2 jobs wait already"):
+            await bench.service.upload("20200101T000000", sent, partial=False, who="me")
+        assert (await bench.service.back_up(WANTED, who="me", key="k")) == keyed
+        evicting = asyncio.create_task(bench.service.evict("v", who="me"))
+        await bench.until(lambda: len(bench.runner.known) == 4)
+        bench.workers.go.set()
+        async with asyncio.timeout(30):
+            await evicting
+        for job in (runs, keyed, last):
+            await bench.ended(job)
+        await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+
+async def test_a_name_for_the_same_second_is_found_in_a_few_looks(store, monkeypatch):
+    asked = [f"{number:04}" for number in range(3600)]
+    await store.run(vaults.taken, "full", [*asked[:499], *asked[500:700]])
+    counted = []
+
+    def count(db):
+        execute = db.execute
+        monkeypatch.setattr(
+            db, "execute", lambda *args: counted.append(args) or execute(*args)
+        )
+        return vaults.reserve(db, "full", asked)
+
+    assert await store.run(count) == "0499"
+    assert len(counted) < 10
+    assert await store.run(vaults.reserve, "full", asked) == "0700"
+    assert await store.run(vaults.reserve, "other", asked) == "0000"
+    with pytest.raises(Unavailable, match="every name"):
+        await store.run(vaults.reserve, "full", asked[:700])
+
+
+async def test_a_name_that_another_daemon_took_has_the_store_looked_into(bench):
+    """So the next that is asked for gets one that is free."""
+
+    async def taken(work, told):
+        other = a_view("20231114T221321")
+        bench.workers.vaults = {"20231114T221321": other}
+        return Done(error="the name was used before", reason="conflict")
+
+    bench.workers.doings[Deed.BACKUP] = taken
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    assert (job.state, job.reason) == (State.FAILED, "conflict")
+    del bench.workers.doings[Deed.BACKUP]
+    job = await bench.service.back_up(WANTED, who="me")
+    assert (await bench.ended(job)).state is State.SUCCESSFUL
+    job = await bench.service.back_up(WANTED, who="me")
+    assert job.vault == "20231114T221322"
+    await bench.ended(job)
