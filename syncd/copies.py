@@ -27,7 +27,7 @@ from syncd.backup.service import Service
 from syncd.backup_sources import registry
 from syncd.config import Config, backup
 from syncd.config.backup import Backup, Hook, Section
-from syncd.core import cron
+from syncd.core import cron, retention
 from syncd.core.errand import Command, Part
 from syncd.core.job import RETRIES, Kind
 from syncd.errors import ConfigError
@@ -164,6 +164,7 @@ def _plan(name: str, said: Section, state: Path) -> Plan:
         sources=sources,
         default=default,
         policies={which: text for which, text in policies.items() if text},
+        calendars={"full": retention.calendar(said.keep, zone)} if said.keep else {},
         zone=zone,
         timeouts=dict(said.timeout),
         retries=retries,

@@ -12,6 +12,7 @@ from syncd.core.backup import BackupRequest
 from syncd.core.cron import Schedule
 from syncd.core.errand import Command, Part
 from syncd.core.job import Kind, Retries
+from syncd.core.retention import Calendar
 
 WHICH = ("full", "partial")
 """The policies of a store: for vaults of everything, and for those of a choice."""
@@ -96,6 +97,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Name of the source that is meant where none is named."""
     policies: dict[str, str] = {}
     """By WHICH; where there is none, nothing is given up."""
+    calendars: dict[str, Calendar] = {}
+    """By WHICH, too: policies that are said in counts, not in text."""
     zone: ZoneInfo | tzinfo
     """In which vaults are named, and calendars count."""
     timeouts: dict[Kind, float] = {}

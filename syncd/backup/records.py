@@ -67,9 +67,9 @@ def ask_this(db: Connection, job: Job, most: int) -> Job:
 
 
 def _check_room(db: Connection, job: Job, most: int | None) -> None:
-    # What makes room is never refused.
-    bound = most is not None and job.kind is not Kind.EVICT and not job.state.final
-    if bound and jobs.waiting(db, job.store) >= most:
+    if most is None or job.kind is Kind.EVICT or job.state.final:
+        return  # What makes room is never refused.
+    if jobs.waiting(db, job.store) >= most:
         raise Unavailable(
             f"{most} jobs wait already; ask again when some are done, or cancel them"
         )

@@ -7,14 +7,14 @@ from syncd.backup.plan import Plan
 from syncd.core import retention
 from syncd.core.backup import VaultView
 from syncd.core.job import Job
-from syncd.core.retention import Candidate, Decision
+from syncd.core.retention import Candidate, Decision, Policy
 
 Used = Callable[[str], Job | None]
 
 
 def decided(
     plan: Plan,
-    policies: Mapping[str, str],
+    policies: Mapping[str, Policy],
     views: Iterable[VaultView],
     used: Used,
     now: float,
@@ -40,7 +40,7 @@ def decided(
             continue
         by_name = {view.summary.name: view for view in some}
         candidates = [_candidate(view, used) for view in some]
-        judged = retention.decide(retention.parse(policy), candidates, now)
+        judged = retention.decide(policy, candidates, now)
         found += [(by_name[one.vault], one) for one in judged]
     return found
 

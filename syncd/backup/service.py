@@ -167,7 +167,8 @@ class Service:
 
     def policies(self) -> dict[str, str]:
         """Return the policies in force: ``full`` and ``partial``."""
-        return {**self._plan.policies, **self._chosen}
+        calendars = {which: one.text for which, one in self._plan.calendars.items()}
+        return {**self._plan.policies, **calendars, **self._chosen}
 
     async def use_policy(self, which: str, policy: str, *, who: str) -> None:
         """Put a policy in force and keep it; raise BadRequest and change nothing."""
@@ -328,13 +329,18 @@ class Service:
             return view
         return replace(view, pin=None)
 
+    def _in_force(self) -> dict[str, retention.Policy]:
+        said = {**self._plan.policies, **self._chosen}
+        parsed = {which: retention.parse(text) for which, text in said.items()}
+        return {**self._plan.calendars, **parsed}
+
     async def _judge(self) -> list[Decision]:
         return [decision for _, decision in await self._decisions()]
 
     async def _decisions(self) -> list[tuple[VaultView, Decision]]:
         return retaining.decided(
             self._plan,
-            self.policies(),
+            self._in_force(),
             await self.vaults(),
             lambda name: self._runner.uses(self._plan.name, name),
             self._runner.now(),
@@ -356,9 +362,6 @@ class Service:
     async def wanted(self, timed: Timed) -> list[Wish]:
         """Return the jobs that a schedule asks for at its time."""
         who = f"schedule {timed.name}"
-        if timed.kind is Kind.EVICT:
-            evictions = self._evictions(await self._decisions(), who, 0)
-            return [(replace(job, schedule=timed.name), None) for job in evictions]
         if timed.kind is Kind.BACKUP:
             job = self._job(Kind.BACKUP, timed.request(), who, None)
             made = names.names("", job.created, self._plan.zone)

@@ -5,7 +5,7 @@ Read only where there is such a section, or where backups are opened.
 
 import json
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -45,6 +45,14 @@ def _policy(value: str) -> str:
     return value
 
 
+def _counts(value: dict[str, int]) -> dict[str, int]:
+    try:
+        retention.calendar(value, UTC)
+    except BadRequest as error:
+        raise ValueError(f"{error}; write it like {{daily: 7, weekly: 4}}") from None
+    return value
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -63,6 +71,7 @@ def _address(value: str) -> str:
 
 Crontab = Annotated[str, AfterValidator(_crontab)]
 Policy = Annotated[str, AfterValidator(_policy)]
+Counts = Annotated[dict[str, int], AfterValidator(_counts)]
 
 
 class Encrypt(Value):
@@ -233,6 +242,12 @@ class Section(Value):
         description="which vaults of everything are given up after each backup, such"
         " as 0/1d,7d/delete; without it, none are",
     )
+    keep: Counts | None = Field(
+        default=None,
+        description="in place of eviction, of how many of the newest hours, days, ..."
+        " with a vault the newest one stays, in the time_zone: {last: 3, hourly: 24,"
+        " daily: 7, weekly: 4, monthly: 12, yearly: 5}",
+    )
     granular_eviction: Policy | None = Field(
         default=None, description="the same for vaults of chosen databases"
     )
@@ -348,6 +363,9 @@ def _together(place: Place, said: dict[str, Any], in_words: InWords) -> list[Fau
         if isinstance(source, str) and source not in (*known, DEFAULT):
             words = f"names no source; known: {', '.join(map(str, known))}"
             found.append(Fault((*place, "schedule", number, "source"), words))
+    if said.get("eviction") is not None and said.get("keep") is not None:
+        words = "cannot stand beside eviction; say one of them"
+        found.append(Fault((*place, "keep"), words))
     hooks = said.get("hooks")
     hooks = hooks if isinstance(hooks, dict) else {}
     for when in ("before", "after"):

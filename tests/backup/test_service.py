@@ -1,11 +1,13 @@
 """What is asked of the engine: names, keys, refusals, policies, checks."""
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
 from syncd.backup.marking import Notes
+from syncd.core import retention
 from syncd.core.backup import BackupRequest, RestoreRequest
 from syncd.core.errand import Deed, Done
 from syncd.core.job import Kind, State
@@ -293,17 +295,20 @@ async def test_more_than_may_wait_is_refused_but_never_an_eviction(store, tmp_pa
 async def test_a_name_for_the_same_second_is_found_in_a_few_looks(store, monkeypatch):
     asked = [f"{number:04}" for number in range(3600)]
     await store.run(vaults.taken, "full", [*asked[:499], *asked[500:700]])
-    counted = []
+    looks = []
 
     def count(db):
         execute = db.execute
-        monkeypatch.setattr(
-            db, "execute", lambda *args: counted.append(args) or execute(*args)
-        )
+
+        def counting(*args):
+            looks.append(args)
+            return execute(*args)
+
+        monkeypatch.setattr(db, "execute", counting)
         return vaults.reserve(db, "full", asked)
 
     assert await store.run(count) == "0499"
-    assert len(counted) < 10
+    assert len(looks) < 10
     assert await store.run(vaults.reserve, "full", asked) == "0700"
     assert await store.run(vaults.reserve, "other", asked) == "0000"
     with pytest.raises(Unavailable, match="every name"):
@@ -327,3 +332,28 @@ async def test_a_name_that_another_daemon_took_has_the_store_looked_into(bench):
     job = await bench.service.back_up(WANTED, who="me")
     assert job.vault == "20231114T221322"
     await bench.ended(job)
+
+
+async def test_vaults_are_counted_by_the_calendar_of_their_zone(store, tmp_path):
+    """Both were made on one day in UTC, and on two in Berlin."""
+    night = 1_699_999_200.0  # 2023-11-14 22:00 UTC
+    before, after = a_view("before", night), a_view("after", night + 4000)
+    newest = a_view("newest", night + 5000)
+    kept = {}
+    for name in ("UTC", "Europe/Berlin"):
+        calendar = retention.calendar({"daily": 2}, ZoneInfo(name))
+        bench = Bench(store, tmp_path, calendars={"full": calendar})
+        async with bench:
+            await have(bench, before, after, newest)
+            assert bench.service.policies() == {"full": "keep daily: 2"}
+            said = await bench.service.evict_by_policy(who="me", dry_run=True)
+            kept[name] = {one.vault for one in said if one.keep}
+            if name == "UTC":
+                await bench.service.evict_by_policy(who="me")
+                left = {view.summary.name for view in await bench.service.vaults()}
+                assert left == {"newest"}
+    assert kept == {"UTC": {"newest"}, "Europe/Berlin": {"newest", "before"}}
+    async with Bench(store, tmp_path, calendars={"full": calendar}) as bench:
+        await bench.service.use_policy("full", "1/delete", who="me")
+        said = await bench.service.evict_by_policy(who="me", dry_run=True)
+        assert [one.rule for one in said if not one.keep] == ["1/delete", "1/delete"]

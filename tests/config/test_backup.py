@@ -54,7 +54,8 @@ hooks:
   before: [{command: [sync]}]
   after: [{url: "https://host/hook", secret: !env PASSWORD, kinds: [restore]}]
 notify: {stale: 26h, mail: {host: h, sender: a@b, to: [c@d]}, web: [{url: "http://h/"}]}
-incremental: {store: {path: /srv/more}, source: {kind: "m:C"}}
+queue: 50
+incremental: {store: {path: /srv/more}, source: {kind: "m:C"}, keep: {daily: 7}}
 """
     )
 
@@ -64,6 +65,8 @@ incremental: {store: {path: /srv/more}, source: {kind: "m:C"}}
     assert section.notify.stale == 93_600.0
     assert str(section.sections()["incremental"].store.path) == "/srv/more"
     assert str(section.zone(None)) == "Europe/Berlin"
+    assert section.queue == 50
+    assert section.sections()["incremental"].keep == {"daily": 7}
     assert "hush" not in repr(section)
 
 
@@ -74,6 +77,12 @@ FAULTS = [
     ("verify: never", "verify: 'never' is no schedule"),
     ("time_zone: Mars/Olympus", "time_zone: is no time zone"),
     ("eviction: 0/1q", "eviction: '0/1q'"),
+    ("keep: {dayly: 7}", "keep: what is kept is counted by last, hourly"),
+    ("keep: {daily: -1}", "keep: daily must be a whole number"),
+    ("keep: {daily: 0}", "keep: these counts would keep nothing"),
+    ("keep: {}", "keep: these counts would keep nothing"),
+    ("keep: {daily: 7}\neviction: 3/delete", "keep: cannot stand beside eviction"),
+    ("queue: 0", "queue: "),
     ("timeout: {nap: 4h}", "timeout.nap: is not one of"),
     ("grace: -1", "grace: is not a duration"),
     ("notify: {mail: {host: h}}", "notify.mail.sender: is missing"),

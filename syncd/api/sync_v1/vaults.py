@@ -44,20 +44,21 @@ _COMMON: dict[str, Any] = {
     "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST},
     "store": {"type": "string", "enum": list(STORES), "default": "full"},
 }
+PIN = {
+    "type": "object",
+    "properties": {
+        "reason": {"type": "string", "minLength": 1},
+        "until": {"type": "number", "minimum": 0, "maximum": MOST},
+    },
+    "required": ["reason"],
+    "additionalProperties": False,
+}
 BACKUP = {
     "type": "object",
     "properties": {
         **_COMMON,
         "prefix": {"type": "string", "pattern": PREFIX},
-        "pin": {
-            "type": "object",
-            "properties": {
-                "reason": {"type": "string", "minLength": 1},
-                "until": {"type": "number", "minimum": 0, "maximum": MOST},
-            },
-            "required": ["reason"],
-            "additionalProperties": False,
-        },
+        "pin": PIN,
     },
     "additionalProperties": False,
 }
@@ -208,6 +209,29 @@ class OneVault(Copying):
         return Gone("ok", vault)
 
 
+class Pinned(Copying):
+    """The word that a vault must stay."""
+
+    @on("PUT", query=(STORE,), body=PIN, errors=REFUSED)
+    async def pin(self, vault: str) -> VaultView:
+        """Keep a vault from every eviction by policy, ``until`` then or for good."""
+        wish: PinWish = _read(self, PinWish)
+        now = self.desk.rooms.now()
+        return await self._pinned(
+            vault, Pin(wish.reason, self.who.name, now, wish.until)
+        )
+
+    @on("DELETE", query=(STORE,), errors=REFUSED)
+    async def unpin(self, vault: str) -> VaultView:
+        """Let the policies decide of a vault again."""
+        return await self._pinned(vault, None)
+
+    async def _pinned(self, vault: str, pin: Pin | None) -> VaultView:
+        engine = self.engine(self.given["store"])
+        await engine.pin(vault, pin, who=self.who.name)
+        return await engine.vault(vault)
+
+
 class _Check(Copying):
     kind: Kind
 
@@ -318,6 +342,7 @@ def _check(value: Any) -> None:
 ROUTES: list[Route] = [
     ("/backups", Vaults),
     ("/backups/{vault}", OneVault),
+    ("/backups/{vault}/pin", Pinned),
     ("/backups/{vault}/verify", Verify),
     ("/backups/{vault}/drill", Drill),
     ("/restores", Restores),

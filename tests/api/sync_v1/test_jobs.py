@@ -151,3 +151,20 @@ async def test_a_vault_elsewhere_is_restored_by_its_name_alone(http, bench):
     job = await bench.service.job(answer.json()["id"])
     assert job.asked["folder"] == "a/b"
     await bench.ended(job)
+
+
+async def test_a_vault_is_pinned_and_unpinned(http, bench):
+    made = await ask(http)
+    await bench.ended(await bench.service.job(made["id"]))
+    where = f"/backups/{made['vault']}/pin"
+    answer = await http.put(where, json={"reason": "law", "until": 9e12})
+
+    assert answer.status_code == 200
+    pin = answer.json()["pin"]
+    assert (pin["reason"], pin["until"]) == ("law", 9e12)
+    assert bench.workers.works[-1].deed == "pin"
+    shown = (await http.get(f"/backups/{made['vault']}")).json()
+    assert shown["pin"] == pin
+    assert (await http.delete(where)).json()["pin"] is None
+    assert (await http.put(where, json={})).status_code == 400
+    assert (await http.put("/backups/x/pin", json={"reason": "r"})).status_code == 404
