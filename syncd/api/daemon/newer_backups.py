@@ -1,9 +1,11 @@
 """Backups at the newer addresses: asked for, watched, deleted."""
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 from syncd.api.daemon import newer, requests
+from syncd.api.daemon.handler import Refused
 from syncd.api.daemon.newer import PREFIX, Newer, bad, missing
 from syncd.api.operation import Word, on
 from syncd.core.backup import BackupRequest, VaultView
@@ -39,8 +41,22 @@ class NewerBackup(Newer):
     @on("GET", content=newer.OBJECT)
     async def status(self, backup: str) -> None:
         """Answer how a backup is; 404 also once it was deleted."""
-        job = await self.job_of(Kind.BACKUP, backup)
+        job = await self._job(backup)
         self.say(newer.backup(job, await self._vault(job)))
+
+    async def _job(self, backup: str) -> Job:
+        """Return a backup's job, or what its vault tells of it; raise Refused.
+
+        Jobs are forgotten after a while, and with the index; vaults are not.
+        """
+        try:
+            return await self.job_of(Kind.BACKUP, backup)
+        except Refused:
+            with suppress(NotFound):
+                view = await self.backups.vault(backup)
+                if view.folder:
+                    return newer.told_by(view)
+            raise
 
     async def _vault(self, job: Job) -> VaultView | None:
         if job.state is not State.SUCCESSFUL or job.vault is None:
@@ -60,7 +76,7 @@ class NewerBackup(Newer):
     async def delete_it(self, backup: str) -> None:
         """Delete a backup that has ended; 409 while it is in use."""
         path = newer.blob_path(self.given["blobPath"])
-        job = await self.job_of(Kind.BACKUP, backup)
+        job = await self._job(backup)
         if not job.state.final:
             raise Conflict(f"the backup {backup} has not ended")
         if path != job.asked.get("folder", ""):

@@ -137,3 +137,25 @@ async def test_one_that_is_read_stays(http, backups):
     backups.lent.add(id)
 
     assert (await http.delete(f"{WHERE}/{id}?blobPath=a/b")).status_code == 409
+
+
+async def test_a_vault_whose_job_is_forgotten_is_still_a_backup(http, backups):
+    """As after the loss of the index: it was found in its folder again."""
+    where = {"folder": "a/b", "databases": ["x"], "listed": ["x"], "partial": True}
+    backups.add("20261121T080000", **where)
+    backups.add("20261121T080001", failed="no room", **where)
+    backups.add("20261121T080002", listed=["x"])
+
+    said = (await http.get(f"{WHERE}/20261121T080000")).json()
+    assert (said["status"], said["blobPath"]) == ("completed", "a/b")
+    assert said["completionTime"] > said["creationTime"]
+    (database,) = said["databases"]
+    assert (database["databaseName"], database["size"]) == ("x", 123)
+    said = (await http.get(f"{WHERE}/20261121T080001")).json()
+    assert (said["status"], said["errorMessage"]) == ("failed", "no room")
+    # What lies in no folder of its own was never asked for here.
+    assert (await http.get(f"{WHERE}/20261121T080002")).status_code == 404
+
+    answer = await http.delete(f"{WHERE}/20261121T080000?blobPath=a/b")
+    assert answer.status_code == 200
+    assert (await http.get(f"{WHERE}/20261121T080000")).status_code == 404
