@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
+from msgspec.structs import replace
+
 from syncd.backup.plan import Plan
 from syncd.core import retention
 from syncd.core.backup import VaultView
@@ -54,6 +56,15 @@ def given_up(
         if not decision.keep:
             dropped[view.summary.source].append(decision)
     return dict(dropped)
+
+
+def judged(job: Job, decisions: Iterable[Decision]) -> tuple[Job, dict[str, str]]:
+    """Return an eviction with what is still given up, and why the rest of it stays."""
+    said = {one.vault: one for one in decisions}
+    named = [said[name] for name in job.asked["vaults"] if name in said]
+    going = [one.vault for one in named if not one.keep]
+    stays = {one.vault: f"{one.rule}: {one.reason}" for one in named if one.keep}
+    return replace(job, asked={**job.asked, "vaults": going}), stays
 
 
 def _candidate(view: VaultView, used: Used) -> Candidate:

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from syncd.backup import records
+from syncd.backup import outcomes, records, retaining
 from syncd.backup.errands import errand, placed
 from syncd.backup.figures import BUCKETS, Figures
 from syncd.backup.logs import Logs
@@ -19,7 +19,7 @@ from syncd.backup.plan import Hooks, Plan
 from syncd.core import job as life
 from syncd.core import queue
 from syncd.core.errand import Advance, Deed, Done, Work
-from syncd.core.job import Event, Job, Kind, State
+from syncd.core.job import Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.errors import Conflict, SyncdError, Unavailable
 from syncd.store import jobs, vaults
@@ -37,14 +37,6 @@ RECORD_AGAIN = 5.0
 """Seconds until what could not be recorded is tried again."""
 
 log = structlog.get_logger(__name__)
-
-BUG = "bug"
-
-LEFT = frozenset({"died", "timeout", BUG})
-"""Why a worker ended that may have left half a vault."""
-
-TAKEN = "conflict"
-"""Why no vault could be begun: somebody else has used its name in the store."""
 
 After = Callable[[Job], Awaitable[None]]
 
@@ -276,13 +268,12 @@ class Runner:
             done = await self._done_somehow(job)
             if self._closing and done.error:
                 return
-            left = done.reason in LEFT or (job.kind.makes and done.reason == TAKEN)
-            half = left and job.store in self.plans
+            half = outcomes.is_unsure(job, done) and job.store in self.plans
             if half:
                 # Nothing more is done with the store before it was looked into.
                 self._closed.add(job.store)
             recorded = await self._ended(self._jobs[job.id], done)
-            if half or (recorded.reason == BUG and job.store in self.plans):
+            if half or (recorded.reason == outcomes.BUG and job.store in self.plans):
                 await self._survey(job.store)
             elif job.kind is Kind.BACKUP and job.schedule is None and not done.error:
                 modules = self.plans[job.store].modules(job.source)
@@ -298,7 +289,7 @@ class Runner:
             return Done(error=str(error), reason="unavailable")
         except Exception as error:
             log.exception("bug", action="job", job=job.id)
-            return _bug(error)
+            return outcomes.bug(error)
 
     async def _done(self, job: Job) -> Done:
         plan = self.plans.get(job.store)
@@ -333,15 +324,7 @@ class Runner:
         """
         if job.kind is not Kind.EVICT or "why" not in job.asked:
             return job, {}
-        said = {one.vault: one for one in await self.judges[job.store]()}
-        named = [str(name) for name in job.asked["vaults"]]
-        going = [name for name in named if name in said and not said[name].keep]
-        stays = {
-            name: f"{said[name].rule}: {said[name].reason}"
-            for name in named
-            if name in said and said[name].keep
-        }
-        return replace(job, asked={**job.asked, "vaults": going}), stays
+        return retaining.judged(job, await self.judges[job.store]())
 
     def _advanced(self, id: str, advance: Advance) -> None:
         job = self._jobs.get(id)
@@ -355,10 +338,12 @@ class Runner:
         Return what was recorded.
         """
         at = self.now()
+        plan = self.plans.get(job.store)
+        retries = (plan.retries if plan else {}).get(job.kind, life.RETRIES[job.kind])
         while True:
             try:
                 ended, forgotten = await self.store.run(
-                    records.end, job, done, self._outcome(done, at)
+                    records.end, job, done, outcomes.outcome(done, at, retries)
                 )
                 break
             except Unavailable as error:
@@ -369,9 +354,9 @@ class Runner:
                 log.exception("bug", action="job", job=job.id)
                 if self._closing:
                     return done
-                if done.reason == BUG:
+                if done.reason == outcomes.BUG:
                     await asyncio.sleep(RECORD_AGAIN)
-                done = _bug(error)
+                done = outcomes.bug(error)
         self._set(ended)
         try:
             await asyncio.to_thread(self.logs.forget, forgotten)
@@ -380,27 +365,6 @@ class Runner:
         if ended.state.final:
             await self._conclude(ended)
         return done
-
-    def _outcome(self, done: Done, at: float) -> Callable[[Job], Job]:
-        """Return what says how a job, as the store has it, ends or goes on."""
-
-        def outcome(job: Job) -> Job:
-            if not done.error:
-                return life.ended(job, Event.SUCCEED, at, result=done.result)
-            retries = self.plans[job.store].retries if job.store in self.plans else {}
-            policy = retries.get(job.kind, life.RETRIES[job.kind])
-            again = life.again(job, at, policy, done.error) if done.retry else None
-            canceled = job.state is State.CANCELING
-            return again or life.ended(
-                job,
-                Event.FAIL,
-                at,
-                error=job.error if canceled else done.error,
-                reason="canceled" if canceled else done.reason,
-                result=done.result,
-            )
-
-        return outcome
 
     async def _conclude(self, job: Job) -> None:
         """Do what follows from a job's end."""
@@ -487,7 +451,3 @@ class Runner:
             log.warning("half a vault was put aside", action="survey", vault=one)
         await self.store.run(records.survey, name, done)
         self.figures.look(name, await self.store.read(vaults.everything, name))
-
-
-def _bug(error: Exception) -> Done:
-    return Done(error=f"this is a bug: {error!r}", reason=BUG)
