@@ -93,7 +93,7 @@ class Packing:
         for group in grouped(sorted(items, key=listing.order)):
             pack = self._earlier.unread(group)
             with telling(self._folder):
-                if pack is not None and reuse(pack, self._folder):
+                if pack is not None and reuse(pack, self._folder, compare=False):
                     self._take(pack.lines, group)
                     continue
             planned = _Open({}, len(group))
@@ -207,7 +207,7 @@ class Packing:
         turns = [member.turn for member in members]
         with telling(self._folder):
             earlier = self._earlier.read(items)
-            if earlier is not None and reuse(earlier, self._folder):
+            if earlier is not None and reuse(earlier, self._folder, compare=True):
                 return _Written(_as_now(earlier.lines, items), turns, 0)
             parts: list[bytes] = []
             offsets = []
@@ -244,7 +244,7 @@ class Packing:
             if settled:
                 known = replace(item, mtime_ns=self._earlier.time(item))
             earlier = self._earlier.read([known])
-            if earlier is not None and reuse(earlier, self._folder):
+            if earlier is not None and reuse(earlier, self._folder, compare=True):
                 temp.unlink()
                 item = known
                 lines, size = earlier.lines, 0
