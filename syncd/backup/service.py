@@ -128,6 +128,8 @@ class Service:
         job = self._job(Kind.EVICT, None, who, None, source=source)
         job = replace(job, asked=asked, priority=URGENT)
         job = await self._runner.ended((await self._runner.ask(job)).id)
+        if job.reason == "conflict":
+            raise Conflict(f"vault {vault} was not deleted: {job.error}")
         if job.state is not State.SUCCESSFUL:
             raise StorageError(f"vault {vault} was not deleted: {job.error}")
 

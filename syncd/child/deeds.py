@@ -26,7 +26,7 @@ from syncd.core.backup import RestoreRequest, Restoring, VaultView
 from syncd.core.errand import Deed, Done
 from syncd.core.job import Progress
 from syncd.core.vault import Pin, Summary
-from syncd.errors import BadRequest, NotFound, SyncdError
+from syncd.errors import BadRequest, Conflict, NotFound, SyncdError
 from syncd.vaults.contract import Vault, VaultStore
 
 
@@ -70,6 +70,7 @@ async def _evict(doing: Doing) -> Done:
     source = doing.source() if doing.work.source else None
     gone: list[str] = []
     failed: dict[str, str] = {}
+    again = False
     known = set(await asyncio.to_thread(store.vaults))
     names = [str(name) for name in doing.work.asked["vaults"]]
     for number, name in enumerate(names):
@@ -81,35 +82,41 @@ async def _evict(doing: Doing) -> Done:
             await _evict_one(doing, store, source, name, known)
         except (SyncdError, OSError) as error:
             failed[name] = str(error)
+            # What is pinned or in use is not waited for.
+            again = again or not isinstance(error, Conflict)
             doing.say.line(f"{name}: {error}")
         else:
             gone.append(name)
             doing.say.line(f"{name}: deleted")
     words = together(failed) or ""
-    word = "canceled" if doing.canceled() else "storage"
+    word = "storage" if again else "conflict"
+    if doing.canceled():
+        word = "canceled"
     return Done(
         result={"deleted": gone, "failed": failed},
         gone=gone,
         error=words,
         reason=word if words else "",
-        retry=bool(words) and not doing.canceled(),
+        retry=again and not doing.canceled(),
     )
 
 
 async def _evict_one(
     doing: Doing, store: VaultStore, source: Source | None, name: str, known: set[str]
 ) -> None:
-    """Delete one vault, or what was put aside under that name; gone is gone."""
+    """Delete one vault, or what was put aside under that name; gone is gone.
+
+    Its source is told of none that stays because it is pinned or in use.
+    """
     if name not in known:
         with suppress(NotFound):
             await whole(store.discard, name)
         return
-    if doing.work.asked.get("force"):
-        await whole(store.pin, name, None)
-    if source is not None:
-        vault = await asyncio.to_thread(store.get, name)
-        await source.evicted(vault, doing.say)
-    await whole(store.remove, name)
+    force = bool(doing.work.asked.get("force"))
+    async with Entered(store.removing(name, force=force)):
+        if source is not None:
+            vault = await asyncio.to_thread(store.get, name)
+            await source.evicted(vault, doing.say)
 
 
 async def _verify(doing: Doing) -> Done:

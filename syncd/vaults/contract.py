@@ -121,15 +121,25 @@ class VaultStore(Protocol):
         """Return a vault; raise NotFound."""
         ...
 
-    def remove(self, name: str) -> None:
-        """Delete a vault: unlisted first, then gone; raise NotFound or Conflict.
+    def remove(self, name: str, *, force: bool = False) -> None:
+        """Delete a vault: unlisted first, then gone; raise as ``removing``."""
+        ...
 
-        Raise Conflict while it is pinned or lent.
+    def removing(
+        self, name: str, *, force: bool = False
+    ) -> AbstractContextManager[None]:
+        """Delete a vault once what is done within is done; if that raises, it stays.
+
+        Raise NotFound, or Conflict if it is lent, or pinned and it is not forced;
+        then nothing has begun. Meanwhile nobody can pin or borrow it.
         """
         ...
 
     def pin(self, name: str, pin: Pin | None) -> None:
-        """Pin a vault, or take the pin away; raise NotFound."""
+        """Pin a vault, or take the pin away.
+
+        Raise NotFound, or Conflict while it is being deleted.
+        """
         ...
 
     def pins(self) -> Mapping[str, Pin]:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from syncd import clock
 from syncd.core.vault import Checked, Pin
-from syncd.errors import BadRequest, Conflict, NotFound, StorageError
+from syncd.errors import BadRequest, Conflict, NotFound, StorageBusy, StorageError
 from syncd.vaults import listing, locks
 from syncd.vaults.coding import Coder
 from syncd.vaults.durable import flush_folder, telling
@@ -110,29 +111,37 @@ class LocalStore:
         folder = self._folder(name)
         return LocalVault(folder, self._coder, partial(self._note_check, name))
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, force: bool = False) -> None:
         """Delete a vault: unlisted first, then gone; see contract.VaultStore."""
+        with self.removing(name, force=force):
+            pass
+
+    @contextmanager
+    def removing(self, name: str, *, force: bool = False) -> Iterator[None]:
+        """Delete a vault after what is done within; see contract.VaultStore."""
         folder = self._folder(name)
-        with telling(folder), self._alone():
+        lock = self._lock(name)
+        try:
             pin = self._marks(name).pin
-            if pin is not None and (pin.until is None or pin.until > clock.timestamp()):
+            over = pin is None or (pin.until or inf) <= clock.timestamp()
+            if pin is not None and not (force or over):
                 raise Conflict(f"vault {name} is pinned: {pin.reason}")
-            try:
-                lock = locks.take(self.root / LOCKS / name)
-            except BlockingIOError:
-                raise Conflict(f"vault {name} is in use") from None
-            try:
+            yield
+            with telling(folder), self._alone():
                 gone = self._move_to(folder, REMOVING)
                 self._mark_path(name).unlink(missing_ok=True)
-            finally:
-                lock.release(remove=not folder.exists())
-            shutil.rmtree(gone)
+                shutil.rmtree(gone)
+        finally:
+            lock.release(remove=not folder.exists())
 
     def pin(self, name: str, pin: Pin | None) -> None:
-        """Pin a vault, or take the pin away; raise NotFound."""
-        self._folder(name)
-        with telling(self.root), self._alone():
-            self._mark(name, replace(self._marks(name), pin=pin))
+        """Pin a vault, or take the pin away; see contract.VaultStore."""
+        lock = self._lock(name, shared=True)
+        try:
+            with telling(self.root), self._alone():
+                self._mark(name, replace(self._marks(name), pin=pin))
+        finally:
+            lock.release()
 
     def pins(self) -> Mapping[str, Pin]:
         """Return the pins, expired ones too."""
@@ -201,6 +210,21 @@ class LocalStore:
             except BaseException:
                 lock.release(remove=True)
                 raise
+        return lock
+
+    def _lock(self, name: str, *, shared: bool = False) -> locks.Lock:
+        """Lock a vault without waiting; raise NotFound or Conflict."""
+        self._folder(name)
+        try:
+            with telling(self.root):
+                lock = locks.take(self.root / LOCKS / name, shared=shared)
+        except StorageBusy:
+            raise Conflict(f"vault {name} is in use") from None
+        try:
+            self._folder(name)  # it may have gone meanwhile
+        except NotFound:
+            lock.release(remove=True)
+            raise
         return lock
 
     def _publish(self, name: str, lock: locks.Lock) -> None:

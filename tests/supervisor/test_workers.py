@@ -14,8 +14,10 @@ import psutil
 import pytest
 
 from syncd.core.errand import Advance, Command, Deed, Done, Part, Work
+from syncd.core.vault import Pin
 from syncd.supervisor import content
 from syncd.supervisor.supervisor import Supervisor
+from syncd.vaults.local import LocalStore
 from tests.supervisor.conftest import until
 
 
@@ -81,6 +83,32 @@ async def test_a_backup_a_look_a_check_and_its_end(bench: Bench):
     asked = {"vaults": ["20200101T000000", "20300101T000000"]}
     gone = await bench.workers.run(bench.work(Deed.EVICT, vault=None, asked=asked))
     assert (gone.error, gone.gone) == ("", asked["vaults"])
+
+
+async def test_nobody_is_told_that_a_vault_goes_which_stays(bench: Bench):
+    await bench.workers.run(bench.work(Deed.BACKUP))
+    name, store = "20200101T000000", LocalStore(bench.folder / "vaults")
+    pin = Pin("audit", "me", 0.0)
+    store.pin(name, pin)
+    by_policy = bench.work(Deed.EVICT, vault=None, asked={"vaults": [name]})
+    asked = {"vaults": [name], "force": True}
+    by_force = bench.work(Deed.EVICT, vault=None, asked=asked)
+    pinned = await bench.workers.run(by_policy)
+    with store.lend(name, "a download"):
+        lent = await bench.workers.run(by_force)
+
+    for done, why in ((pinned, "audit"), (lent, "in use")):
+        assert (done.reason, done.retry, done.gone) == ("conflict", False, [])
+        assert why in done.error
+    assert "is going" not in bench.log
+    assert store.pins() == {name: pin}
+    bench.script(fail="evicted")
+    failed = await bench.workers.run(by_force)
+    assert (failed.reason, failed.retry) == ("storage", True)
+    assert store.pins() == {name: pin}
+    bench.script()
+    assert (await bench.workers.run(by_force)).gone == [name]
+    assert "is going" in bench.log
 
 
 async def test_a_name_is_used_once_whatever_became_of_it(bench: Bench):

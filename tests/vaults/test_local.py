@@ -270,6 +270,52 @@ class TestKeepingAndRemoving:
             store.remove("a")
         store.remove("a")
 
+    def test_a_pin_goes_with_the_vault_that_is_removed_by_force(self, store):
+        keep(store, "a", GOODS)
+        store.pin("a", Pin("audit", "me", clock.timestamp()))
+        with pytest.raises(Conflict), store.lend("a", "restore"):
+            store.remove("a", force=True)
+        assert store.pins().keys() == {"a"}
+        store.remove("a", force=True)
+
+        assert [path.name for path in store.root.glob("*/*")] == []
+
+    def test_what_is_done_before_removing_is_not_begun_in_vain(self, store):
+        begun = []
+        keep(store, "a", GOODS)
+        store.pin("a", Pin("audit", "me", clock.timestamp()))
+        with pytest.raises(Conflict, match="audit"), store.removing("a"):
+            begun.append("pinned")
+        store.pin("a", None)
+        with (
+            another_process(store.root, "store.lend('a', 'restore')"),
+            pytest.raises(Conflict, match="in use"),
+            store.removing("a"),
+        ):
+            begun.append("lent")
+
+        assert begun == []
+
+    def test_a_vault_stays_if_what_must_be_done_before_fails(self, store):
+        keep(store, "a", GOODS)
+        pin = Pin("audit", "me", clock.timestamp())
+        store.pin("a", pin)
+        with pytest.raises(ZeroDivisionError), store.removing("a", force=True):
+            raise ZeroDivisionError
+
+        assert store.pins() == {"a": pin}
+        assert held(store.get("a")) == GOODS
+        store.remove("a", force=True)
+
+    def test_what_is_being_removed_cannot_be_pinned(self, store):
+        keep(store, "a", GOODS)
+        with another_process(store.root, "store.removing('a')"):
+            with pytest.raises(Conflict, match="in use"):
+                store.pin("a", Pin("audit", "me", clock.timestamp()))
+            with pytest.raises(Conflict, match="in use"):
+                store.remove("a")
+        store.pin("a", Pin("audit", "me", clock.timestamp()))
+
     def test_what_a_verification_found_is_remembered(self, store):
         keep(store, "a", GOODS)
         before = store.checked("a")
