@@ -1,7 +1,7 @@
 """What a worker does: each deed in terms of the contracts of vaults and sources."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -16,6 +16,7 @@ from syncd.child.doing import (
     Counting,
     Doing,
     Entered,
+    reason,
     reported,
     stoppable,
     together,
@@ -25,8 +26,8 @@ from syncd.child.making import remembered
 from syncd.core.backup import RestoreRequest, Restoring, VaultView
 from syncd.core.errand import Deed, Done
 from syncd.core.job import Progress
-from syncd.core.vault import Pin, Summary
-from syncd.errors import BadRequest, Conflict, NotFound, SyncdError
+from syncd.core.vault import Fault, Pin, Summary
+from syncd.errors import BadRequest, Conflict, NotFound, StorageError, SyncdError
 from syncd.vaults.contract import Vault, VaultStore
 
 
@@ -62,7 +63,39 @@ async def _restore(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
     async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
-        return reported(await source.restore(wanted, vault, doing.say))
+        try:
+            done = reported(await source.restore(wanted, vault, doing.say))
+        except StorageError as error:
+            doing.say.line(f"failed: {error}")
+            done = Done(error=str(error), reason=reason(error))
+            if not await whole(vault.damage):
+                raise
+        return await _with_damage(doing, vault, done)
+
+
+async def _with_damage(doing: Doing, vault: Vault, done: Done) -> Done:
+    """Return what came of it with what was found to be wrong with the vault."""
+    faults = await whole(vault.damage)
+    if not faults:
+        return done
+    summary = await asyncio.to_thread(_summary, vault)
+    for line in _lines(faults):
+        doing.say.line(f"the vault is damaged: {line}")
+    view = VaultView(summary=summary, damaged=_lines(faults))
+    word = "damaged" if done.error else ""
+    return msgspec.structs.replace(done, vaults=[view], reason=word)
+
+
+def _summary(vault: Vault) -> Summary:
+    """Return what a vault says of itself, or that it is no good."""
+    try:
+        return vault.summary()
+    except StorageError as error:
+        return Summary(name=vault.name, source="", made=0.0, failed=str(error))
+
+
+def _lines(faults: Sequence[Fault]) -> list[str]:
+    return [f"{fault.path}: {fault.trouble}" for fault in faults]
 
 
 async def _evict(doing: Doing) -> Done:
@@ -122,11 +155,11 @@ async def _evict_one(
 async def _verify(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
-    summary = await asyncio.to_thread(vault.summary)
+    summary = await asyncio.to_thread(_summary, vault)
     count = Counting(doing, summary, "verifying")
     async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
         faults = await stoppable(lambda: vault.verify(count))
-    lines = [f"{fault.path}: {fault.trouble}" for fault in faults]
+    lines = _lines(faults)
     for line in lines:
         doing.say.line(line)
     at = clock.timestamp()
@@ -141,17 +174,19 @@ async def _verify(doing: Doing) -> Done:
 async def _drill(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
-    summary = await asyncio.to_thread(vault.summary)
+    summary = await asyncio.to_thread(_summary, vault)
     count = Counting(doing, summary, "restoring into scratch space")
     scratch = Path(doing.work.scratch)
     async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
         faults = await stoppable(lambda: drill.restored(vault, scratch, count))
+        damaged = _lines(await whole(vault.damage)) or faults
+    faults = faults or damaged
     for fault in faults:
         doing.say.line(fault)
     at = None if faults else clock.timestamp()
     result = {"faults": faults[:MOST], "files": summary.files, "bytes": summary.bytes}
     words = f"{len(faults)} faults; first {faults[0]}" if faults else ""
-    view = VaultView(summary=summary, proven=at)
+    view = VaultView(summary=summary, proven=at, damaged=damaged)
     return Done(
         result=result, vaults=[view], error=words, reason="damaged" if faults else ""
     )
@@ -193,7 +228,7 @@ def _found(store: VaultStore, name: str) -> VaultView:
     checked = store.checked(name)
     if checked is None:
         return msgspec.structs.replace(view, size=vault.size())
-    damaged = [f"{fault.path}: {fault.trouble}" for fault in checked.faults]
+    damaged = _lines(checked.faults)
     verified = None if damaged else checked.at
     return msgspec.structs.replace(
         view, size=vault.size(), damaged=damaged, verified=verified
@@ -216,7 +251,12 @@ async def _download(doing: Doing) -> Done:
         doing.say.progress(Progress(total_bytes=size))
 
     async with Entered(store.lend(doing.vault, "a download")):
-        await stoppable(lambda: archives.given(vault, socket, doing.stopping, length))
+        try:
+            await stoppable(
+                lambda: archives.given(vault, socket, doing.stopping, length)
+            )
+        finally:
+            await whole(vault.damage)
     return Done()
 
 

@@ -91,6 +91,13 @@ class Vault(Protocol):
         """
         ...
 
+    def damage(self) -> list[Fault]:
+        """Return what was found to be wrong while it was read, through this object.
+
+        The store remembers that too, besides what the last verification has found.
+        """
+        ...
+
     def log(self) -> bytes:
         """Return the output of the job that made it; raise as ``summary``."""
         ...

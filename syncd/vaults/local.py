@@ -328,11 +328,16 @@ class LocalStore:
     def _mark(self, name: str, marks: Marks) -> None:
         replace_file(self._mark_path(name), msgspec.json.encode(marks) + b"\n")
 
-    def _note_check(self, name: str, checked: Checked) -> None:
+    def _note_check(self, name: str, checked: Checked, whole: bool) -> None:
         # Where nothing can be written there is nobody either who would need it.
         with suppress(OSError), self._alone():
             if (self.root / VAULTS / name).is_dir():
-                self._mark(name, replace(self._marks(name), checked=checked))
+                marks = self._marks(name)
+                if not whole and marks.checked is not None:
+                    known = {fault.path: fault for fault in marks.checked.faults}
+                    known |= {fault.path: fault for fault in checked.faults}
+                    checked = replace(checked, faults=list(known.values()))
+                self._mark(name, replace(marks, checked=checked))
 
 
 def checked_name(name: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from syncd import clock
 from syncd.core.vault import Checked, Fault, Item, ItemKind, Summary, path_trouble
-from syncd.errors import NotFound, StorageError
+from syncd.errors import NotFound, StorageBusy, StorageError
 from syncd.vaults import listing, manifest
 from syncd.vaults.coding import Coder, spellings
 from syncd.vaults.contract import Count
@@ -28,24 +28,29 @@ LOG = "log"
 
 
 class LocalVault:
-    """See contract.Vault; ``record`` keeps what a verification found."""
+    """See contract.Vault.
+
+    ``record`` keeps what was found, and is told whether all of it was read for that.
+    """
 
     def __init__(
-        self, folder: Path, coder: Coder, record: Callable[[Checked], None]
+        self, folder: Path, coder: Coder, record: Callable[[Checked, bool], None]
     ) -> None:
         self.name = folder.name
         self._folder = folder
         self._coder = coder
         self._record = record
+        self._damage: dict[str, Fault] = {}
 
     @cached_property
     def _digests(self) -> Mapping[bytes, str]:
-        with telling(self._folder / manifest.NAME):
-            text = (self._folder / manifest.NAME).read_bytes()
-        try:
-            return manifest.read(text)
-        except StorageError as error:
-            raise StorageError(f"vault {self.name}: {error}") from None
+        with self._noting(manifest.NAME):
+            with telling(self._folder / manifest.NAME):
+                text = (self._folder / manifest.NAME).read_bytes()
+            try:
+                return manifest.read(text)
+            except StorageError as error:
+                raise StorageError(f"vault {self.name}: {error}") from None
 
     def summary(self) -> Summary:
         """Return what it says of itself; raise StorageError if it cannot be read."""
@@ -53,7 +58,7 @@ class LocalVault:
         if text is None:
             text = self._part(SUMMARY)
         if text is None:
-            raise StorageError(f"vault {self.name} has no {SUMMARY}")
+            raise self._lacking(SUMMARY)
         try:
             return msgspec.json.decode(text, type=Summary)
         except msgspec.DecodeError as error:
@@ -76,7 +81,7 @@ class LocalVault:
         """Return the text of its listing; raise as ``items``."""
         text = self._part(listing.NAME)
         if text is None:
-            raise StorageError(f"vault {self.name} has no {listing.NAME}")
+            raise self._lacking(listing.NAME)
         return text
 
     def listing_path(self) -> Path | None:
@@ -90,7 +95,7 @@ class LocalVault:
         What is read is compared with its digest before its end is given; StorageError
         if it is not what was stored, NotFound for what is no file of this vault.
         """
-        contents = Contents(self._folder, self._coder, self._digests)
+        contents = Contents(self._folder, self._coder, self._digests, self._note)
         for item in items:
             located = item if isinstance(item, Located) else self._found(item)
             if located.kind is not ItemKind.FILE:
@@ -125,8 +130,32 @@ class LocalVault:
     def verify(self, count: Count) -> list[Fault]:
         """Read all of it again and return what is wrong with it."""
         faults = Verification(self._folder, self._coder, count).faults()
-        self._record(Checked(clock.timestamp(), faults))
+        self._record(Checked(clock.timestamp(), faults), True)
         return faults
+
+    def damage(self) -> list[Fault]:
+        """Return what reading came upon; see contract.Vault."""
+        faults = list(self._damage.values())
+        if faults:
+            self._record(Checked(clock.timestamp(), faults), False)
+        return faults
+
+    def _note(self, place: str, error: StorageError) -> None:
+        if not isinstance(error, StorageBusy):
+            self._damage.setdefault(place, Fault(place, str(error)))
+
+    def _lacking(self, name: str) -> StorageError:
+        error = StorageError(f"vault {self.name} has no {name}")
+        self._note(name, error)
+        return error
+
+    @contextmanager
+    def _noting(self, place: str) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            self._note(place, error)
+            raise
 
     def _part(self, name: str) -> bytes | None:
         """Return what one of our own files holds; None if there is none of it."""
@@ -134,13 +163,14 @@ class LocalVault:
         if full is None:
             return None
         path = self._folder / full.decode()
-        with telling(path):
-            content = path.read_bytes()
-        if sha256(content).hexdigest() != self._digests[full]:
-            raise StorageError(
-                f"vault {self.name}: {path.name} is damaged: its digest differs"
-            )
-        return self._coder.decode(content, path.name)
+        with self._noting(path.name):
+            with telling(path):
+                content = path.read_bytes()
+            if sha256(content).hexdigest() != self._digests[full]:
+                raise StorageError(
+                    f"vault {self.name}: {path.name} is damaged: its digest differs"
+                )
+            return self._coder.decode(content, path.name)
 
     @cached_property
     def _by_path(self) -> Mapping[str, Located]:

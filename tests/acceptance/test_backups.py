@@ -181,8 +181,8 @@ def test_what_a_damaged_vault_holds_is_found_out(daemon: Copying):
             daemon.ask("POST", f"/backups/{made['vault']}/{check}")["id"]
         )
         assert (found["state"], found["reason"]) == ("failed", "damaged")
-    [vault] = daemon.vaults()
-    assert vault["damaged"]
+        [vault] = daemon.vaults()
+        assert vault["damaged"]
     refused = daemon.http("POST", "/restores", {"vault": made["vault"]})
     assert refused.status_code == 409
     assert "damaged" in refused.json()["reason"]

@@ -131,6 +131,9 @@ class FolderVault:
     def verify(self, count: Count) -> list[Fault]:
         raise AssertionError("a source does not verify")
 
+    def damage(self) -> list[Fault]:
+        raise AssertionError("a source does not judge a vault")
+
     def log(self) -> bytes:
         raise AssertionError("a source does not look into the log")
 

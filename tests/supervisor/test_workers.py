@@ -111,6 +111,30 @@ async def test_nobody_is_told_that_a_vault_goes_which_stays(bench: Bench):
     assert "is going" in bench.log
 
 
+@pytest.mark.parametrize("deed", [Deed.DRILL, Deed.RESTORE, Deed.VERIFY])
+@pytest.mark.parametrize("part", ["packs/*", "contents.jsonl", "vault.json"])
+async def test_whoever_meets_damage_tells_it(bench: Bench, deed: Deed, part: str):
+    await bench.workers.run(bench.work(Deed.BACKUP))
+    name = "20200101T000000"
+    [file] = (bench.folder / "vaults" / "vaults" / name).glob(part)
+    spoilt = bytearray(file.read_bytes())
+    spoilt[spoilt.index(b"one" if "packs" in part else b'"')] ^= 1
+    file.write_bytes(spoilt)
+    asked = {"vault": name} if deed is Deed.RESTORE else {}
+    done = await bench.workers.run(bench.work(deed, asked=asked))
+
+    if (deed, part) == (Deed.RESTORE, "vault.json"):
+        assert (done.error, done.vaults) == ("", [])  # it is not read for that
+        return
+    [view] = done.vaults
+    assert done.reason == "damaged"
+    assert view.summary.name == name
+    assert view.damaged
+    checked = LocalStore(bench.folder / "vaults").checked(name)
+    assert checked is not None
+    assert checked.faults
+
+
 async def test_a_name_is_used_once_whatever_became_of_it(bench: Bench):
     bench.script(fail="back_up")
     failed = await bench.workers.run(bench.work(Deed.BACKUP))
