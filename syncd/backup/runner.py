@@ -393,5 +393,5 @@ class Runner:
             raise Unavailable(done.error)
         for one in done.aside:
             log.warning("half a vault was put aside", action="survey", vault=one)
-        await self.store.run(records.survey, name, done)
+        await self.store.run(records.survey, name, done, known)
         self.figures.look(name, await self.store.read(vaults.everything, name))

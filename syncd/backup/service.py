@@ -137,7 +137,7 @@ class Service:
         self, *, who: str, dry_run: bool = False
     ) -> list[Decision]:
         """Delete what the policies give up; return what was decided of each vault."""
-        decisions = await self._decisions()
+        decisions = await self._judged()
         if not dry_run:
             asked = [
                 await self._runner.ask(job)
@@ -312,6 +312,17 @@ class Service:
             return view
         return replace(view, pin=None)
 
+    async def _judged(self) -> list[tuple[VaultView, Decision]]:
+        """Return what the policies say, of what is in the store now if any is to go.
+
+        Somebody may have pinned a vault by hand, or found the others damaged.
+        """
+        decisions = await self._decisions()
+        if all(one.keep for _, one in decisions):
+            return decisions
+        await self._runner.survey(self._plan.name)
+        return await self._decisions()
+
     async def _decisions(self) -> list[tuple[VaultView, Decision]]:
         return retaining.decided(
             self._plan,
@@ -338,7 +349,7 @@ class Service:
         """Return the jobs that a schedule asks for at its time."""
         who = f"schedule {timed.name}"
         if timed.kind is Kind.EVICT:
-            evictions = self._evictions(await self._decisions(), who, 0)
+            evictions = self._evictions(await self._judged(), who, 0)
             return [(replace(job, schedule=timed.name), None) for job in evictions]
         if timed.kind is Kind.BACKUP:
             job = self._job(Kind.BACKUP, timed.request(), who, None)
@@ -356,7 +367,7 @@ class Service:
         """Give up what the policies do not keep, after a backup that went well."""
         mine = job.store == self._plan.name and job.kind.makes
         if mine and job.state is State.SUCCESSFUL:
-            for eviction in self._evictions(await self._decisions(), "syncd", 0):
+            for eviction in self._evictions(await self._judged(), "syncd", 0):
                 await self._runner.ask(eviction)
 
 

@@ -193,7 +193,7 @@ async def _drill(doing: Doing) -> Done:
 
 
 async def _survey(doing: Doing) -> Done:
-    """Say what the store holds; of vaults that are known already, only the name."""
+    """Say what the store holds; of vaults that are known already, only its marks."""
     store = await asyncio.to_thread(doing.store)
     known = set(doing.work.asked.get("known", []))
 
@@ -212,8 +212,13 @@ async def _survey(doing: Doing) -> Done:
                 lost = Summary(name=name, source="", made=0.0, failed=str(error))
                 views.append(VaultView(summary=lost, damaged=[str(error)]))
         pins = msgspec.to_builtins(dict(store.pins()))
+        checks = {
+            name: (checked.at, _lines(checked.faults[:MOST]))
+            for name, checked in store.checks().items()
+            if name in known
+        }
         return Done(
-            result={"names": names, "pins": pins},
+            result={"names": names, "pins": pins, "checks": checks},
             vaults=views,
             aside=store.quarantined(),
         )

@@ -166,7 +166,14 @@ class VaultStore(Protocol):
         ...
 
     def checked(self, name: str) -> Checked | None:
-        """Return what the last verification of a vault found; raise NotFound."""
+        """Return what was found when a vault was last looked at; raise NotFound.
+
+        By a verification, and by whoever came upon damage since. None: nobody looked.
+        """
+        ...
+
+    def checks(self) -> Mapping[str, Checked]:
+        """Return that of all vaults that somebody looked at."""
         ...
 
     def discard(self, name: str) -> None:

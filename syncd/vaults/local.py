@@ -148,6 +148,11 @@ class LocalStore:
         marked = ((name, self._marks(name).pin) for name in self._names(VAULTS))
         return {name: pin for name, pin in marked if pin is not None}
 
+    def checks(self) -> Mapping[str, Checked]:
+        """Return what is known to be wrong, or not, of every vault that was checked."""
+        marked = ((name, self._marks(name).checked) for name in self._names(VAULTS))
+        return {name: checked for name, checked in marked if checked is not None}
+
     def checked(self, name: str) -> Checked | None:
         """Return what the last verification found; None if there was none."""
         self._folder(name)

@@ -78,6 +78,14 @@ async def test_a_backup_a_look_a_check_and_its_end(bench: Bench):
     seen = await bench.workers.run(bench.work(Deed.SURVEY, vault=None))
     assert seen.result["names"] == ["20200101T000000"]
     assert seen.vaults[0].summary.name == made.summary.name
+    store = LocalStore(bench.folder / "vaults")
+    store.get("20200101T000000").verify(lambda _bytes, _items: None)
+    looked = bench.work(Deed.SURVEY, vault=None, asked={"known": ["20200101T000000"]})
+    seen = await bench.workers.run(looked)
+    checked = store.checked("20200101T000000")
+    assert checked is not None
+    assert seen.vaults == []
+    assert seen.result["checks"] == {"20200101T000000": [checked.at, []]}
     drill = await bench.workers.run(bench.work(Deed.DRILL))
     assert (drill.error, drill.vaults[0].proven is not None) == ("", True)
     asked = {"vaults": ["20200101T000000", "20300101T000000"]}
