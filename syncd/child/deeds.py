@@ -53,6 +53,7 @@ async def _restore(doing: Doing) -> Done:
         variables=request.variables,
         delete=request.delete,
         dry_run=request.dry_run,
+        force=request.force,
     )
     if request.vault is None:
         if not getattr(source, "restores_alone", False):

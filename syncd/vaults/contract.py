@@ -79,8 +79,15 @@ class Vault(Protocol):
         """
         ...
 
-    def folder(self, scratch: Path) -> AbstractContextManager[Path]:
-        """Lend its data as a folder for a command: in place, or unpacked to scratch."""
+    def folder(
+        self, scratch: Path, *, whole: bool = True, link: bool = False
+    ) -> AbstractContextManager[Path]:
+        """Lend a copy of its data in scratch, for a command to do with as it likes.
+
+        A reflink where the file system has them. Raise StorageError for what is
+        damaged; unless ``whole`` that comes as it is, or not at all. With ``link``,
+        what there is no room for is linked where it can be: for a vault that goes.
+        """
         ...
 
     def verify(self, count: Count) -> list[Fault]:

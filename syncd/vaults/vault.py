@@ -19,7 +19,7 @@ from syncd.vaults.contract import Count
 from syncd.vaults.durable import telling
 from syncd.vaults.listing import Located
 from syncd.vaults.reading import DATA, Contents
-from syncd.vaults.unpacking import unpack
+from syncd.vaults.unpacking import Ways, unpack
 from syncd.vaults.verifying import Verification
 
 SUMMARY = "vault.json"
@@ -104,18 +104,21 @@ class LocalVault:
                 yield item, content
 
     @contextmanager
-    def folder(self, scratch: Path) -> Iterator[Path]:
-        """Lend its data as a folder for a command: in place, or unpacked to scratch."""
-        data = self._folder / DATA
-        if data.is_dir() and all(item.pack is None for item in self.items()):
-            yield data
-            return
+    def folder(
+        self, scratch: Path, *, whole: bool = True, link: bool = False
+    ) -> Iterator[Path]:
+        """Lend a copy of its data for a command; see contract.Vault."""
         with telling(scratch):
             scratch.mkdir(parents=True, exist_ok=True)
             lent = TemporaryDirectory(prefix=f"{self.name}-", dir=scratch)
         with lent as place:
-            unpack(self, Path(place))
+            ways = Ways(lies=self._lies, whole=whole, link=link)
+            unpack(self, Path(place), ways=ways)
             yield Path(place)
+
+    def _lies(self, item: Item) -> Path | None:
+        by_itself = isinstance(item, Located) and item.pack is None
+        return self._folder / DATA / item.path if by_itself else None
 
     def log(self) -> bytes:
         """Return the output of the job that made it; raise as ``summary``."""

@@ -124,7 +124,9 @@ class FolderVault:
                 raise StorageError("this cannot be read")
             yield item, _Content(data, damaged=item.path in self.damaged)
 
-    def folder(self, scratch: Path) -> AbstractContextManager[Path]:
+    def folder(
+        self, scratch: Path, *, whole: bool = True, link: bool = False
+    ) -> AbstractContextManager[Path]:
         assert scratch.is_dir()
         return nullcontext(self._data)
 
