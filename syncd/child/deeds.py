@@ -203,13 +203,14 @@ async def _survey(doing: Doing) -> Done:
             doing.say.line(f"{name}: was never finished, and is put aside")
         names = store.vaults()
         views = []
+        unreadable = {}
         for name in names:
             if name in known:
                 continue
             try:
                 views.append(_found(store, name))
             except SyncdError as error:
-                doing.say.line(f"{name}: {error}")
+                unreadable[name] = str(error)
                 lost = Summary(name=name, source="", made=0.0, failed=str(error))
                 views.append(VaultView(summary=lost, damaged=[str(error)]))
         pins = msgspec.to_builtins(dict(store.pins()))
@@ -219,7 +220,12 @@ async def _survey(doing: Doing) -> Done:
             if name in known
         }
         return Done(
-            result={"names": names, "pins": pins, "checks": checks},
+            result={
+                "names": names,
+                "pins": pins,
+                "checks": checks,
+                "unreadable": unreadable,
+            },
             vaults=views,
             aside=store.quarantined(),
         )

@@ -33,7 +33,7 @@ from syncd.vaults.opening import (
     opened,
 )
 from syncd.vaults.staging import LocalStaging, hide
-from syncd.vaults.vault import SUMMARY, LocalVault
+from syncd.vaults.vault import SUMMARY, LocalVault, copied
 
 LONGEST_NAME = 200
 
@@ -284,7 +284,10 @@ class LocalStore:
             path = self.root / VAULTS / name / SUMMARY
             try:
                 brief = msgspec.json.decode(path.read_bytes(), type=Brief)
-                self._briefs[name] = replace(brief, name=name)
+                if brief.name != name:
+                    why = copied(name, brief.name)
+                    brief = replace(brief, name=name, failed=why)
+                self._briefs[name] = brief
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
                 return Brief(name, "", self._age(name), failed="it cannot be read")
         return self._briefs[name]

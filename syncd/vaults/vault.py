@@ -60,9 +60,12 @@ class LocalVault:
         if text is None:
             raise self._lacking(SUMMARY)
         try:
-            return msgspec.json.decode(text, type=Summary)
+            summary = msgspec.json.decode(text, type=Summary)
         except msgspec.DecodeError as error:
             raise StorageError(f"vault {self.name}: {SUMMARY}: {error}") from None
+        if summary.name != self.name:
+            raise StorageError(copied(self.name, summary.name))
+        return summary
 
     def items(self, below: Sequence[str] = ()) -> Iterator[Located]:
         """Give its items in order, a folder before what is in it; all, or those below.
@@ -184,3 +187,11 @@ class LocalVault:
             return self._by_path[item.path]
         except KeyError:
             raise NotFound(f"{item.path} is not in vault {self.name}") from None
+
+
+def copied(name: str, real: str) -> str:
+    """Return why a folder is not taken for a vault that says to be another one."""
+    return (
+        f"{name} is a copy of vault {real}, or that vault was renamed; call the folder"
+        f" {real} again, or delete it"
+    )

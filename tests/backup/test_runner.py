@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from syncd.backup import runner as running
 from syncd.backup.plan import Notify, WebHook
@@ -70,6 +71,18 @@ async def test_a_vault_that_is_gone_from_the_store_is_not_listed(store, tmp_path
     async with again:
         await again.runner.survey("full")
         assert [v.summary.name for v in await again.service.vaults()] == ["b"]
+
+
+async def test_what_cannot_be_read_in_a_store_is_told(bench):
+    async def found(work: Any, told: Any) -> Done:
+        said = {"names": [], "pins": {}, "unreadable": {"x": "it is a copy"}}
+        return Done(result=said)
+
+    bench.workers.doings[Deed.SURVEY] = found
+    with capture_logs() as told:
+        await bench.runner.survey("full")
+
+    assert [(one["vault"], one["reason"]) for one in told] == [("x", "it is a copy")]
 
 
 async def test_what_may_help_is_tried_again_and_only_so_often(store, tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -141,6 +142,27 @@ async def test_whoever_meets_damage_tells_it(bench: Bench, deed: Deed, part: str
     checked = LocalStore(bench.folder / "vaults").checked(name)
     assert checked is not None
     assert checked.faults
+
+
+async def test_a_copy_under_another_name_takes_nobodys_place(bench: Bench):
+    await bench.workers.run(bench.work(Deed.BACKUP))
+    name, copy = "20200101T000000", "20200101T000000 (copy)"
+    folder = bench.folder / "vaults" / "vaults"
+    shutil.copytree(folder / name, folder / copy)
+    seen = await bench.workers.run(bench.work(Deed.SURVEY, vault=None))
+
+    views = {view.summary.name: view for view in seen.vaults}
+    assert views.keys() == {name, copy}
+    assert views[name].valid
+    assert not views[copy].valid
+    why = f"{copy} is a copy of vault {name}"
+    assert why in str(views[copy].summary.failed)
+    assert why in seen.result["unreadable"][copy]
+    assert LocalStore(bench.folder / "vaults").checks() == {}
+    asked = {"vaults": [copy]}
+    gone = await bench.workers.run(bench.work(Deed.EVICT, vault=None, asked=asked))
+    assert gone.gone == [copy]
+    assert LocalStore(bench.folder / "vaults").vaults() == [name]
 
 
 async def test_a_name_is_used_once_whatever_became_of_it(bench: Bench):
