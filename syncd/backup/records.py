@@ -1,7 +1,7 @@
 """Transactions of the job engine: plain functions over a connection."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,9 @@ KEPT = 10_000
 """Jobs that are remembered after their end."""
 
 INTERRUPTED = "interrupted by a restart"
+
+Check = tuple[float, list[str]]
+"""When a vault was looked at, and what was wrong with it."""
 
 
 def storages(
@@ -122,25 +125,33 @@ def end(
     return ended, jobs.forget(db, KEPT)
 
 
-def survey(db: Connection, store: str, done: Done) -> None:
+def survey(db: Connection, store: str, done: Done, before: Collection[str]) -> None:
     """Bring the catalogue in step with what was found in the store.
 
-    What lies in a folder that was not looked into stays as it is known.
+    ``before``: the vaults that were known when the look began. What became known
+    meanwhile stays, by whatever job, and what lies in a folder that was not looked
+    into stays as it is known.
     """
     names = set(done.result["names"])
     known = {view.summary.name: view for view in vaults.everything(db, store)}
     pins = msgspec.convert(done.result["pins"], dict[str, Pin])
+    checks = msgspec.convert(done.result.get("checks", {}), dict[str, Check])
     folders: dict[str, str] = done.result.get("folders", {})
     looked = {"", *done.result.get("looked", [])}
-    lost = [n for n, one in known.items() if n not in names and one.folder in looked]
+    mine = {name: view for name, view in known.items() if name in before}
+    lost = [n for n, one in mine.items() if n not in names and one.folder in looked]
     vaults.drop(db, store, lost)
-    found = {view.summary.name: view for view in done.vaults}
-    told = {name: view for name, view in known.items() if name in names} | found
+    told = {name: view for name, view in mine.items() if name in names}
+    for view in done.vaults:
+        told.setdefault(view.summary.name, view)
     changed = []
     for name, view in told.items():
-        pinned = replace(view, pin=pins.get(name), folder=folders.get(name, ""))
-        if pinned != known.get(name):
-            changed.append(pinned)
+        if name in known and name not in before:
+            continue
+        placed = replace(view, pin=pins.get(name), folder=folders.get(name, ""))
+        marked = _checked(placed, checks.get(name))
+        if marked != known.get(name):
+            changed.append(marked)
     vaults.put(db, store, changed)
     vaults.taken(db, store, done.aside)
     found_aside = {one: folders.get(one, "") for one in done.aside}
@@ -150,6 +161,15 @@ def survey(db: Connection, store: str, done: Done) -> None:
         if folder not in looked and one not in found_aside
     }
     _keep_aside(db, store, unseen | found_aside)
+
+
+def _checked(view: VaultView, check: Check | None) -> VaultView:
+    """Return what is known of a vault, by a check of somebody else if it is newer."""
+    if check is None or check[0] <= (view.verified or 0.0):
+        return view
+    at, damaged = check
+    verified = view.verified if damaged else at
+    return replace(view, damaged=damaged, verified=verified)
 
 
 def aside(db: Connection, store: str) -> dict[str, str]:

@@ -449,5 +449,8 @@ class Runner:
             raise Unavailable(done.error)
         for one in done.aside:
             log.warning("half a vault was put aside", action="survey", vault=one)
-        await self.store.run(records.survey, name, done)
+        for vault, why in done.result.get("unreadable", {}).items():
+            words = {"vault": vault, "reason": why}
+            log.warning("a vault cannot be read", action="survey", **words)
+        await self.store.run(records.survey, name, done, known)
         self.figures.look(name, await self.store.read(vaults.everything, name))

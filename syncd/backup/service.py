@@ -137,6 +137,8 @@ class Service:
         job = self._job(Kind.EVICT, None, who, None, source=source)
         job = replace(job, asked=asked, priority=URGENT)
         job = await self._runner.ended((await self._runner.ask(job)).id)
+        if job.reason == "conflict":
+            raise Conflict(f"vault {vault} was not deleted: {job.error}")
         if job.state is not State.SUCCESSFUL:
             raise StorageError(f"vault {vault} was not deleted: {job.error}")
 
@@ -144,7 +146,7 @@ class Service:
         self, *, who: str, dry_run: bool = False
     ) -> list[Decision]:
         """Delete what the policies give up; return what was decided of each vault."""
-        decisions = await self._decisions()
+        decisions = await self._judged()
         said = [decision for _, decision in decisions]
         if dry_run:
             return said
@@ -335,7 +337,18 @@ class Service:
         return {**self._plan.calendars, **parsed}
 
     async def _judge(self) -> list[Decision]:
-        return [decision for _, decision in await self._decisions()]
+        return [decision for _, decision in await self._judged()]
+
+    async def _judged(self) -> list[tuple[VaultView, Decision]]:
+        """Return what the policies say, of what is in the store now if any is to go.
+
+        Somebody may have pinned a vault by hand, or found the others damaged.
+        """
+        decisions = await self._decisions()
+        if all(one.keep for _, one in decisions):
+            return decisions
+        await self._runner.survey(self._plan.name)
+        return await self._decisions()
 
     async def _decisions(self) -> list[tuple[VaultView, Decision]]:
         return retaining.decided(
@@ -378,7 +391,7 @@ class Service:
         """Give up what the policies do not keep, after a backup that went well."""
         mine = job.store == self._plan.name and job.kind.makes
         if mine and job.state is State.SUCCESSFUL:
-            for eviction in self._evictions(await self._decisions(), "syncd", 0):
+            for eviction in self._evictions(await self._judged(), "syncd", 0):
                 await self._runner.ask(eviction)
 
 

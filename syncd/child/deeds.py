@@ -1,7 +1,7 @@
 """What a worker does: each deed in terms of the contracts of vaults and sources."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from syncd.child.doing import (
     Doing,
     Entered,
     made,
+    reason,
     reported,
     stoppable,
     together,
@@ -26,8 +27,8 @@ from syncd.child.making import remembered
 from syncd.core.backup import RestoreRequest, Restoring, VaultView
 from syncd.core.errand import Deed, Done, Part
 from syncd.core.job import Progress
-from syncd.core.vault import Pin, Summary
-from syncd.errors import BadRequest, NotFound, SyncdError
+from syncd.core.vault import Fault, Pin, Summary
+from syncd.errors import BadRequest, Conflict, NotFound, StorageError, SyncdError
 from syncd.vaults import opening
 from syncd.vaults.contract import Vault, VaultStore
 
@@ -54,6 +55,7 @@ async def _restore(doing: Doing) -> Done:
         variables=request.variables,
         delete=request.delete,
         dry_run=request.dry_run,
+        force=request.force,
     )
     if request.vault is None:
         if not getattr(source, "restores_alone", False):
@@ -64,7 +66,39 @@ async def _restore(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
     async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
-        return reported(await source.restore(wanted, vault, doing.say))
+        try:
+            done = reported(await source.restore(wanted, vault, doing.say))
+        except StorageError as error:
+            doing.say.line(f"failed: {error}")
+            done = Done(error=str(error), reason=reason(error))
+            if not await whole(vault.damage):
+                raise
+        return await _with_damage(doing, vault, done)
+
+
+async def _with_damage(doing: Doing, vault: Vault, done: Done) -> Done:
+    """Return what came of it with what was found to be wrong with the vault."""
+    faults = await whole(vault.damage)
+    if not faults:
+        return done
+    summary = await asyncio.to_thread(_summary, vault)
+    for line in _lines(faults):
+        doing.say.line(f"the vault is damaged: {line}")
+    view = VaultView(summary=summary, damaged=_lines(faults))
+    word = "damaged" if done.error else ""
+    return msgspec.structs.replace(done, vaults=[view], reason=word)
+
+
+def _summary(vault: Vault) -> Summary:
+    """Return what a vault says of itself, or that it is no good."""
+    try:
+        return vault.summary()
+    except StorageError as error:
+        return Summary(name=vault.name, source="", made=0.0, failed=str(error))
+
+
+def _lines(faults: Sequence[Fault]) -> list[str]:
+    return [f"{fault.path}: {fault.trouble}" for fault in faults]
 
 
 async def _evict(doing: Doing) -> Done:
@@ -72,6 +106,7 @@ async def _evict(doing: Doing) -> Done:
     source = doing.source() if doing.work.source else None
     gone: list[str] = []
     failed: dict[str, str] = {}
+    again = False
     known = set(await asyncio.to_thread(store.vaults))
     names = [str(name) for name in doing.work.asked["vaults"]]
     for number, name in enumerate(names):
@@ -83,45 +118,51 @@ async def _evict(doing: Doing) -> Done:
             await _evict_one(doing, store, source, name, known)
         except (SyncdError, OSError) as error:
             failed[name] = str(error)
+            # What is pinned or in use is not waited for.
+            again = again or not isinstance(error, Conflict)
             doing.say.line(f"{name}: {error}")
         else:
             gone.append(name)
             doing.say.line(f"{name}: deleted")
     words = together(failed) or ""
-    word = "canceled" if doing.canceled() else "storage"
+    word = "storage" if again else "conflict"
+    if doing.canceled():
+        word = "canceled"
     return Done(
         result={"deleted": gone, "failed": failed},
         gone=gone,
         error=words,
         reason=word if words else "",
-        retry=bool(words) and not doing.canceled(),
+        retry=again and not doing.canceled(),
     )
 
 
 async def _evict_one(
     doing: Doing, store: VaultStore, source: Source | None, name: str, known: set[str]
 ) -> None:
-    """Delete one vault, or what was put aside under that name; gone is gone."""
+    """Delete one vault, or what was put aside under that name; gone is gone.
+
+    Its source is told of none that stays because it is pinned or in use.
+    """
     if name not in known:
         with suppress(NotFound):
             await whole(store.discard, name)
         return
-    if doing.work.asked.get("force"):
-        await whole(store.pin, name, None)
-    if source is not None:
-        vault = await asyncio.to_thread(store.get, name)
-        await source.evicted(vault, doing.say)
-    await whole(store.remove, name)
+    force = bool(doing.work.asked.get("force"))
+    async with Entered(store.removing(name, force=force)):
+        if source is not None:
+            vault = await asyncio.to_thread(store.get, name)
+            await source.evicted(vault, doing.say)
 
 
 async def _verify(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
-    summary = await asyncio.to_thread(vault.summary)
+    summary = await asyncio.to_thread(_summary, vault)
     count = Counting(doing, summary, "verifying")
     async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
         faults = await stoppable(lambda: vault.verify(count))
-    lines = [f"{fault.path}: {fault.trouble}" for fault in faults]
+    lines = _lines(faults)
     for line in lines:
         doing.say.line(line)
     at = clock.timestamp()
@@ -138,24 +179,26 @@ async def _drill(doing: Doing) -> Done:
 
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
-    summary = await asyncio.to_thread(vault.summary)
+    summary = await asyncio.to_thread(_summary, vault)
     count = Counting(doing, summary, "restoring into scratch space")
     scratch = Path(doing.work.scratch)
     async with Entered(store.lend(doing.vault, f"job {doing.work.id}")):
         faults = await stoppable(lambda: drill.restored(vault, scratch, count))
+        damaged = _lines(await whole(vault.damage)) or faults
+    faults = faults or damaged
     for fault in faults:
         doing.say.line(fault)
     at = None if faults else clock.timestamp()
     result = {"faults": faults[:MOST], "files": summary.files, "bytes": summary.bytes}
     words = f"{len(faults)} faults; first {faults[0]}" if faults else ""
-    view = VaultView(summary=summary, proven=at)
+    view = VaultView(summary=summary, proven=at, damaged=damaged)
     return Done(
         result=result, vaults=[view], error=words, reason="damaged" if faults else ""
     )
 
 
 async def _survey(doing: Doing) -> Done:
-    """Say what the store holds; of vaults that are known already, only the name.
+    """Say what the store holds; of vaults that are known already, only the marks.
 
     So of every store below the folder ``elsewhere``; where a name is found twice, the
     first counts. What cannot be looked into is named, and nothing is told of it.
@@ -184,6 +227,8 @@ async def _survey(doing: Doing) -> Done:
                 "pins": msgspec.to_builtins(found.pins),
                 "folders": found.folders,
                 "looked": found.looked,
+                "checks": found.checks,
+                "unreadable": found.unreadable,
             },
             vaults=found.views,
             aside=sorted(found.aside),
@@ -204,6 +249,9 @@ class _Found:
         """Of vaults, and what lies aside, in folders of their own."""
         self.looked: list[str] = []
         """The folders that were looked into."""
+        self.checks: dict[str, tuple[float, list[str]]] = {}
+        """When known vaults were last looked through, and what was wrong."""
+        self.unreadable: dict[str, str] = {}
 
     def take(
         self, doing: Doing, store: VaultStore, folder: str, known: set[str]
@@ -215,8 +263,13 @@ class _Found:
         names = [name for name in store.vaults() if name not in before]
         aside = [name for name in store.quarantined() if name not in before]
         pins = store.pins()
+        checks = {
+            name: (checked.at, _lines(checked.faults[:MOST]))
+            for name, checked in store.checks().items()
+            if name in known and name in names
+        }
         views = [
-            msgspec.structs.replace(_seen(doing, store, name), folder=folder)
+            msgspec.structs.replace(self._seen(store, name), folder=folder)
             for name in names
             if name not in known
         ]
@@ -224,17 +277,17 @@ class _Found:
         self.aside += aside
         self.views += views
         self.pins |= {name: pin for name, pin in pins.items() if name in names}
+        self.checks |= checks
         if folder:
             self.folders |= dict.fromkeys([*names, *aside], folder)
 
-
-def _seen(doing: Doing, store: VaultStore, name: str) -> VaultView:
-    try:
-        return _found(store, name)
-    except SyncdError as error:
-        doing.say.line(f"{name}: {error}")
-        lost = Summary(name=name, source="", made=0.0, failed=str(error))
-        return VaultView(summary=lost, damaged=[str(error)])
+    def _seen(self, store: VaultStore, name: str) -> VaultView:
+        try:
+            return _found(store, name)
+        except SyncdError as error:
+            self.unreadable[name] = str(error)
+            lost = Summary(name=name, source="", made=0.0, failed=str(error))
+            return VaultView(summary=lost, damaged=[str(error)])
 
 
 def _found(store: VaultStore, name: str) -> VaultView:
@@ -244,7 +297,7 @@ def _found(store: VaultStore, name: str) -> VaultView:
     checked = store.checked(name)
     if checked is None:
         return msgspec.structs.replace(view, size=vault.size())
-    damaged = [f"{fault.path}: {fault.trouble}" for fault in checked.faults]
+    damaged = _lines(checked.faults)
     verified = None if damaged else checked.at
     return msgspec.structs.replace(
         view, size=vault.size(), damaged=damaged, verified=verified
@@ -270,7 +323,12 @@ async def _download(doing: Doing) -> Done:
         doing.say.progress(Progress(total_bytes=size))
 
     async with Entered(store.lend(doing.vault, "a download")):
-        await stoppable(lambda: archives.given(vault, socket, doing.stopping, length))
+        try:
+            await stoppable(
+                lambda: archives.given(vault, socket, doing.stopping, length)
+            )
+        finally:
+            await whole(vault.damage)
     return Done()
 
 

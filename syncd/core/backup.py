@@ -30,6 +30,8 @@ class Restoring(Struct, frozen=True, kw_only=True):
     delete: bool = False
     """Delete what is there and not in the vault, too."""
     dry_run: bool = False
+    force: bool = False
+    """Restore what there is, even if some of it is damaged."""
 
 
 class Report(Struct, frozen=True, kw_only=True):

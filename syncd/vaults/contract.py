@@ -79,8 +79,15 @@ class Vault(Protocol):
         """
         ...
 
-    def folder(self, scratch: Path) -> AbstractContextManager[Path]:
-        """Lend its data as a folder for a command: in place, or unpacked to scratch."""
+    def folder(
+        self, scratch: Path, *, whole: bool = True, link: bool = False
+    ) -> AbstractContextManager[Path]:
+        """Lend a copy of its data in scratch, for a command to do with as it likes.
+
+        A reflink where the file system has them. Raise StorageError for what is
+        damaged; unless ``whole`` that comes as it is, or not at all. With ``link``,
+        what there is no room for is linked where it can be: for a vault that goes.
+        """
         ...
 
     def verify(self, count: Count) -> list[Fault]:
@@ -88,6 +95,13 @@ class Vault(Protocol):
 
         The store remembers the outcome (``VaultStore.checked``), and stores anew what
         later vaults would have shared of a damaged one.
+        """
+        ...
+
+    def damage(self) -> list[Fault]:
+        """Return what was found to be wrong while it was read, through this object.
+
+        The store remembers that too, besides what the last verification has found.
         """
         ...
 
@@ -121,15 +135,25 @@ class VaultStore(Protocol):
         """Return a vault; raise NotFound."""
         ...
 
-    def remove(self, name: str) -> None:
-        """Delete a vault: unlisted first, then gone; raise NotFound or Conflict.
+    def remove(self, name: str, *, force: bool = False) -> None:
+        """Delete a vault: unlisted first, then gone; raise as ``removing``."""
+        ...
 
-        Raise Conflict while it is pinned or lent.
+    def removing(
+        self, name: str, *, force: bool = False
+    ) -> AbstractContextManager[None]:
+        """Delete a vault once what is done within is done; if that raises, it stays.
+
+        Raise NotFound, or Conflict if it is lent, or pinned and it is not forced;
+        then nothing has begun. Meanwhile nobody can pin or borrow it.
         """
         ...
 
     def pin(self, name: str, pin: Pin | None) -> None:
-        """Pin a vault, or take the pin away; raise NotFound."""
+        """Pin a vault, or take the pin away.
+
+        Raise NotFound, or Conflict while it is being deleted.
+        """
         ...
 
     def pins(self) -> Mapping[str, Pin]:
@@ -149,7 +173,14 @@ class VaultStore(Protocol):
         ...
 
     def checked(self, name: str) -> Checked | None:
-        """Return what the last verification of a vault found; raise NotFound."""
+        """Return what was found when a vault was last looked at; raise NotFound.
+
+        By a verification, and by whoever came upon damage since. None: nobody looked.
+        """
+        ...
+
+    def checks(self) -> Mapping[str, Checked]:
+        """Return that of all vaults that somebody looked at."""
         ...
 
     def discard(self, name: str) -> None:

@@ -1,9 +1,12 @@
 """What earlier vaults of a source hold, and need not be stored again."""
 
+import hashlib
+import os
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from stat import S_IMODE
 
 from msgspec import Struct
 
@@ -12,7 +15,7 @@ from syncd.vaults import listing
 from syncd.vaults.durable import share
 from syncd.vaults.grouping import LARGE, MOST_THINGS, grouped, is_complete
 from syncd.vaults.listing import Line
-from syncd.vaults.reading import DATA, PACKS
+from syncd.vaults.reading import DATA, DIGITS, PACKS
 from syncd.vaults.tar import END, padding
 
 TAR = ".tar"
@@ -42,7 +45,7 @@ class Earlier:
 
     def __init__(self) -> None:
         self._packs: dict[str, Pack] = {}
-        self._files: dict[tuple[str | None, int], tuple[Path, Line]] = {}
+        self._files: dict[tuple[str | None, int], Path] = {}
         self._known: list[Sequence[Line]] = []
         self._lines: dict[str, Line] | None = None
         self._listing: tuple[Path, bytes] | None = None
@@ -68,7 +71,7 @@ class Earlier:
         for line in packs.pop(None, ()):
             if line.kind is ItemKind.FILE and line.size:
                 file = folder / DATA / listing.path(line)
-                self._files[line.sha256, line.mode] = (file, line)
+                self._files[line.sha256, line.mode] = file
         for name, members in packs.items():
             if name is not None and name not in damaged:
                 pack = Pack(folder / PACKS / name, members, before)
@@ -127,9 +130,11 @@ class Earlier:
         return pack if all(listing.equal(line, item) for line, item in pairs) else None
 
     def file(self, sha256: str, mode: int, size: int) -> Path | None:
-        """Return a file of that content and mode that lies by itself."""
-        path, line = self._files.get((sha256, mode), (None, None))
-        return path if line is not None and line.size == size else None
+        """Return a file of that content and mode that lies by itself, and is sound."""
+        path = self._files.get((sha256, mode))
+        if path is None or not is_sound(path, sha256, size, mode):
+            return None
+        return path
 
     def time(self, item: Item) -> int:
         """Return the time of a file of the same content at the same path, else its own.
@@ -148,8 +153,12 @@ class Earlier:
         return self._listing if self._listing and self._known[-1] == lines else None
 
 
-def reuse(pack: Pack, folder: Path) -> bool:
-    """Put a pack of an earlier vault into the folder as well; False if it cannot be."""
+def reuse(pack: Pack, folder: Path, *, compare: bool) -> bool:
+    """Put a pack of an earlier vault into the folder as well; False if it cannot be.
+
+    ``compare``: only if it still is what it was, which is read. Otherwise its size
+    alone is looked at, which is all that can be told unread.
+    """
     last = pack.lines[-1]
     expected = last.offset + last.size + len(padding(last.size)) + len(END)
     try:
@@ -158,4 +167,22 @@ def reuse(pack: Pack, folder: Path) -> bool:
         return False
     if pack.path.suffix == TAR and size != expected:
         return False  # It was cut short: what is stored anew heals it.
-    return share(pack.path, folder / pack.path.name)
+    if compare and not is_sound(pack.path, pack.path.name[:DIGITS], size):
+        return False
+    try:
+        return share(pack.path, folder / pack.path.name)
+    except FileExistsError:
+        return True  # The very same things were added twice.
+
+
+def is_sound(path: Path, sha256: str, size: int, mode: int | None = None) -> bool:
+    """Tell whether a file is what it was, by reading it; its mode too, if told."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            status = os.fstat(descriptor)
+            if status.st_size != size or mode not in (None, S_IMODE(status.st_mode)):
+                return False
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False  # What cannot be read is not to be relied on.

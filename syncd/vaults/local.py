@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from syncd import clock
 from syncd.core.vault import Checked, Pin
-from syncd.errors import BadRequest, Conflict, NotFound, StorageError
+from syncd.errors import BadRequest, Conflict, NotFound, StorageBusy, StorageError
 from syncd.vaults import listing, locks
 from syncd.vaults.coding import Coder
 from syncd.vaults.durable import flush_folder, telling
@@ -32,7 +33,7 @@ from syncd.vaults.opening import (
     opened,
 )
 from syncd.vaults.staging import LocalStaging, hide
-from syncd.vaults.vault import SUMMARY, LocalVault
+from syncd.vaults.vault import SUMMARY, LocalVault, copied
 
 LONGEST_NAME = 200
 
@@ -110,34 +111,47 @@ class LocalStore:
         folder = self._folder(name)
         return LocalVault(folder, self._coder, partial(self._note_check, name))
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, force: bool = False) -> None:
         """Delete a vault: unlisted first, then gone; see contract.VaultStore."""
+        with self.removing(name, force=force):
+            pass
+
+    @contextmanager
+    def removing(self, name: str, *, force: bool = False) -> Iterator[None]:
+        """Delete a vault after what is done within; see contract.VaultStore."""
         folder = self._folder(name)
-        with telling(folder), self._alone():
+        lock = self._lock(name)
+        try:
             pin = self._marks(name).pin
-            if pin is not None and (pin.until is None or pin.until > clock.timestamp()):
+            over = pin is None or (pin.until or inf) <= clock.timestamp()
+            if pin is not None and not (force or over):
                 raise Conflict(f"vault {name} is pinned: {pin.reason}")
-            try:
-                lock = locks.take(self.root / LOCKS / name)
-            except BlockingIOError:
-                raise Conflict(f"vault {name} is in use") from None
-            try:
+            yield
+            with telling(folder), self._alone():
                 gone = self._move_to(folder, REMOVING)
                 self._mark_path(name).unlink(missing_ok=True)
-            finally:
-                lock.release(remove=not folder.exists())
-            shutil.rmtree(gone)
+                shutil.rmtree(gone)
+        finally:
+            lock.release(remove=not folder.exists())
 
     def pin(self, name: str, pin: Pin | None) -> None:
-        """Pin a vault, or take the pin away; raise NotFound."""
-        self._folder(name)
-        with telling(self.root), self._alone():
-            self._mark(name, replace(self._marks(name), pin=pin))
+        """Pin a vault, or take the pin away; see contract.VaultStore."""
+        lock = self._lock(name, shared=True)
+        try:
+            with telling(self.root), self._alone():
+                self._mark(name, replace(self._marks(name), pin=pin))
+        finally:
+            lock.release()
 
     def pins(self) -> Mapping[str, Pin]:
         """Return the pins, expired ones too."""
         marked = ((name, self._marks(name).pin) for name in self._names(VAULTS))
         return {name: pin for name, pin in marked if pin is not None}
+
+    def checks(self) -> Mapping[str, Checked]:
+        """Return what is known to be wrong, or not, of every vault that was checked."""
+        marked = ((name, self._marks(name).checked) for name in self._names(VAULTS))
+        return {name: checked for name, checked in marked if checked is not None}
 
     def checked(self, name: str) -> Checked | None:
         """Return what the last verification found; None if there was none."""
@@ -206,6 +220,21 @@ class LocalStore:
                 raise
         return lock
 
+    def _lock(self, name: str, *, shared: bool = False) -> locks.Lock:
+        """Lock a vault without waiting; raise NotFound or Conflict."""
+        self._folder(name)
+        try:
+            with telling(self.root):
+                lock = locks.take(self.root / LOCKS / name, shared=shared)
+        except StorageBusy:
+            raise Conflict(f"vault {name} is in use") from None
+        try:
+            self._folder(name)  # it may have gone meanwhile
+        except NotFound:
+            lock.release(remove=True)
+            raise
+        return lock
+
     def _publish(self, name: str, lock: locks.Lock) -> None:
         place, folder = self.root / STAGING / name, self.root / VAULTS / name
         place.rename(folder)
@@ -258,7 +287,10 @@ class LocalStore:
             path = self.root / VAULTS / name / SUMMARY
             try:
                 brief = msgspec.json.decode(path.read_bytes(), type=Brief)
-                self._briefs[name] = replace(brief, name=name)
+                if brief.name != name:
+                    why = copied(name, brief.name)
+                    brief = replace(brief, name=name, failed=why)
+                self._briefs[name] = brief
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
                 return Brief(name, "", self._age(name), failed="it cannot be read")
         return self._briefs[name]
@@ -307,11 +339,16 @@ class LocalStore:
     def _mark(self, name: str, marks: Marks) -> None:
         replace_file(self._mark_path(name), msgspec.json.encode(marks) + b"\n")
 
-    def _note_check(self, name: str, checked: Checked) -> None:
+    def _note_check(self, name: str, checked: Checked, whole: bool) -> None:
         # Where nothing can be written there is nobody either who would need it.
         with suppress(OSError), self._alone():
             if (self.root / VAULTS / name).is_dir():
-                self._mark(name, replace(self._marks(name), checked=checked))
+                marks = self._marks(name)
+                if not whole and marks.checked is not None:
+                    known = {fault.path: fault for fault in marks.checked.faults}
+                    known |= {fault.path: fault for fault in checked.faults}
+                    checked = replace(checked, faults=list(known.values()))
+                self._mark(name, replace(marks, checked=checked))
 
 
 def checked_name(name: str) -> str:

@@ -96,7 +96,7 @@ class Packing:
         for group, pack in self._earlier.unread(sorted(items, key=listing.order)):
             if pack is not None:
                 with telling(self._folder):
-                    taken = reuse(pack, self._folder)
+                    taken = reuse(pack, self._folder, compare=False)
                 if taken:
                     self._take(pack.lines, group)
                     continue
@@ -213,7 +213,7 @@ class Packing:
         turns = [member.turn for member in members]
         with telling(self._folder):
             earlier = self._earlier.read(items)
-            if earlier is not None and reuse(earlier, self._folder):
+            if earlier is not None and reuse(earlier, self._folder, compare=True):
                 return _Written(_as_now(earlier.lines, items), turns, 0)
             parts: list[bytes] = []
             offsets = []
@@ -250,7 +250,7 @@ class Packing:
             if settled:
                 known = replace(item, mtime_ns=self._earlier.time(item))
             earlier = self._earlier.read([known])
-            if earlier is not None and reuse(earlier, self._folder):
+            if earlier is not None and reuse(earlier, self._folder, compare=True):
                 temp.unlink()
                 item = known
                 lines, size = earlier.lines, 0

@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,25 +27,50 @@ class Contents:
     """Opens the contents of one vault; not for several threads at once."""
 
     def __init__(
-        self, folder: Path, coder: Coder, digests: Mapping[bytes, str]
+        self,
+        folder: Path,
+        coder: Coder,
+        digests: Mapping[bytes, str],
+        note: Callable[[str, StorageError], None],
     ) -> None:
+        """Read from the vault's folder; ``note`` is told where what is wrong."""
         self._folder = folder
         self._coder = coder
         self._digests = digests
+        self._note = note
         self._last: tuple[str, bytes] = ("", b"")
 
     @contextmanager
     def content(self, item: Located) -> Iterator[BinaryIO]:
         """Lend what can be read of a file; StorageError where it is not as it was."""
         with ExitStack() as opened:
-            if item.pack is None:
-                path = self._folder / DATA / item.path
-                file = opened.enter_context(_reading(path, item.path))
-                yield checked(file, item)
-            elif item.size <= LARGE:
-                yield io.BytesIO(self._small(item, item.pack))
-            else:
-                yield checked(opened.enter_context(self._large(item, item.pack)), item)
+            with self._noting(item):
+                content = self._content(item, opened)
+            yield content
+
+    def _content(self, item: Located, opened: ExitStack) -> BinaryIO:
+        if item.pack is None:
+            file = opened.enter_context(
+                _reading(self._folder / DATA / item.path, item.path)
+            )
+            return self._checked(file, item)
+        if item.size <= LARGE:
+            return io.BytesIO(self._small(item, item.pack))
+        return self._checked(opened.enter_context(self._large(item, item.pack)), item)
+
+    def _checked(self, source: Readable, item: Located) -> BinaryIO:
+        """Return a content that raises StorageError before its last byte if wrong."""
+        return io.BufferedReader(_Checked(source, item, self._noting), CHUNK)
+
+    @contextmanager
+    def _noting(self, item: Located) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            path = shown(item.path)
+            inside = f"{DATA}/{path}" if item.pack is None else f"{PACKS}/{item.pack}"
+            self._note(inside if item.pack is None else f"{inside}: {path}", error)
+            raise
 
     def _small(self, item: Located, pack: str) -> bytes:
         content = (
@@ -98,14 +123,15 @@ def skip(source: Readable, size: int) -> None:
         size -= len(chunk)
 
 
-def checked(source: Readable, item: Item) -> BinaryIO:
-    """Return a content that raises StorageError before its last byte if it is wrong."""
-    return io.BufferedReader(_Checked(source, item), CHUNK)
-
-
 class _Checked(io.RawIOBase):
-    def __init__(self, source: Readable, item: Item) -> None:
+    def __init__(
+        self,
+        source: Readable,
+        item: Located,
+        noting: Callable[[Located], AbstractContextManager[None]],
+    ) -> None:
         super().__init__()
+        self._noting = noting
         self._source = source
         self._item = item
         self._left = item.size
@@ -116,6 +142,10 @@ class _Checked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        with self._noting(self._item):
+            return self._read(buffer)
+
+    def _read(self, buffer: bytearray | memoryview) -> int:
         with telling(shown(self._item.path)):
             chunk = self._source.read(min(len(buffer), self._left))
         if self._left and not chunk:

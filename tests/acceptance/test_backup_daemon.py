@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from syncd.vaults.local import LocalStore
 from tests.acceptance.asking import wait_for
 from tests.acceptance.copying import Copying
 
@@ -206,6 +207,23 @@ def test_policies_are_kept(daemon):
     status, body = daemon.curl("/evictionpolicy")
     assert json.loads(body)["fullEvictionPolicy"] == "1/delete"
     assert daemon.curl(f"/jobstatus/{names[0]}")[0] == 404
+
+
+def test_what_is_in_use_is_locked(daemon):
+    backup = daemon.post("/backup", {"allow_eviction": "False"})[1]
+    assert daemon.polled(backup)[0] == 200
+    store = LocalStore(daemon.state / "backups")
+
+    with store.lend(backup, "a download"):
+        status, body = daemon.post(f"/evict/{backup}")
+    said = f"Backup {backup} is locked and can't be removed"
+    assert (status, json.loads(body)) == (500, said)
+    assert store.pins().keys() == {backup}
+    assert json.loads(daemon.curl(f"/listbackups/{backup}")[1])["evictable"] is False
+    [job] = daemon.ask("GET", "/jobs?kind=evict")["jobs"]
+    assert "is going" not in daemon.said(job["id"])
+    assert daemon.post(f"/evict/{backup}")[0] == 200
+    assert store.vaults() == []
 
 
 def test_what_is_carried_away_is_a_zip(daemon):

@@ -181,11 +181,32 @@ def test_what_a_damaged_vault_holds_is_found_out(daemon: Copying):
             daemon.ask("POST", f"/backups/{made['vault']}/{check}")["id"]
         )
         assert (found["state"], found["reason"]) == ("failed", "damaged")
-    [vault] = daemon.vaults()
-    assert vault["damaged"]
+        [vault] = daemon.vaults()
+        assert vault["damaged"]
     refused = daemon.http("POST", "/restores", {"vault": made["vault"]})
     assert refused.status_code == 409
     assert "damaged" in refused.json()["reason"]
+
+
+def test_what_the_command_finds_damaged_the_daemon_does_not_rely_on(daemon: Copying):
+    old, new = (daemon.ended(daemon.back_up()["id"])["vault"] for _ in range(2))
+    store = str(daemon.state / "backups")
+    [pack] = [
+        one
+        for one in (daemon.state / "backups" / "vaults" / new / "packs").iterdir()
+        if b"two" in one.read_bytes()
+    ]
+    good = pack.read_bytes()
+    pack.unlink()
+    pack.write_bytes(good.replace(b"two", b"bad"))
+    found = daemon.command_line("vault", "verify", new, "--store", store)
+    assert found.returncode == 65, found.stderr
+
+    policy = {"fullEvictionPolicy": "1/delete"}
+    daemon._http.post("/evictionpolicy", json=policy).raise_for_status()
+    left = {one["summary"]["name"]: one for one in daemon.vaults()}
+    assert old in left
+    assert left[new]["damaged"]
 
 
 def test_commands_ask_wait_and_say_how_it_ended(daemon: Copying):

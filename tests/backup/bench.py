@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec.structs import replace
 
 from syncd.backup.plan import Plan
@@ -14,7 +15,7 @@ from syncd.backup.service import Service
 from syncd.core.backup import VaultView
 from syncd.core.errand import Advance, Deed, Done, Part, Work
 from syncd.core.job import RETRIES, Job, Progress
-from syncd.core.vault import Pin, Summary
+from syncd.core.vault import Summary
 from syncd.store.database import Store
 from syncd.supervisor.workers import Told, Workers
 
@@ -38,7 +39,8 @@ class HandWorkers:
         self.running: dict[str, asyncio.Task[Any]] = {}
         self.doings: dict[Deed, Doing] = {}
         self.vaults: dict[str, VaultView] = {}
-        self.pins: dict[str, Pin | None] = {}
+        self.checks: dict[str, tuple[float, list[str]]] = {}
+        """When a vault was looked at last, and what was wrong with it."""
         self.aside: list[str] = []
         self.canceled: list[tuple[str, str]] = []
         self.ready: list[list[str]] = []
@@ -88,10 +90,19 @@ class HandWorkers:
                     self.aside = [one for one in self.aside if one != name]
                 return Done(gone=gone)
             case Deed.SURVEY:
-                names = {"names": list(self.vaults), "pins": {}}
+                pins = {name: view.pin for name, view in self.vaults.items()}
+                found: dict[str, Any] = {
+                    "names": list(self.vaults),
+                    "pins": {n: msgspec.to_builtins(p) for n, p in pins.items() if p},
+                    "checks": dict(self.checks),
+                    "folders": {
+                        n: v.folder for n, v in self.vaults.items() if v.folder
+                    },
+                    "looked": sorted({v.folder for v in self.vaults.values()}),
+                }
                 known = work.asked["known"]
                 views = [v for name, v in self.vaults.items() if name not in known]
-                return Done(result=names, vaults=views, aside=self.aside)
+                return Done(result=found, vaults=views, aside=self.aside)
             case Deed.VERIFY | Deed.DRILL:
                 what = "verified" if work.deed is Deed.VERIFY else "proven"
                 view = self.vaults[str(work.vault)]

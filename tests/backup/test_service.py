@@ -355,7 +355,69 @@ async def test_vaults_are_counted_by_the_calendar_of_their_zone(store, tmp_path)
                 left = {view.summary.name for view in await bench.service.vaults()}
                 assert left == {"newest"}
     assert kept == {"UTC": {"newest"}, "Europe/Berlin": {"newest", "before"}}
+    lies = bench.workers.vaults
     async with Bench(store, tmp_path, calendars={"full": calendar}) as bench:
+        bench.workers.vaults = lies
         await bench.service.use_policy("full", "1/delete", who="me")
         said = await bench.service.evict_by_policy(who="me", dry_run=True)
         assert [one.rule for one in said if not one.keep] == ["1/delete", "1/delete"]
+
+
+async def test_before_a_policy_gives_up_anything_it_is_looked_what_is_there(bench):
+    await have(bench, a_view("a", NOW - 9), a_view("b", NOW - 8), a_view("c", NOW - 7))
+    await bench.service.use_policy("full", "1/delete", who="me")
+    # By hand, which the catalogue has not heard of.
+    bench.workers.checks["c"] = (NOW, ["packs/x.tar: its digest differs"])
+    bench.workers.vaults["a"] = a_view("a", NOW - 9, pin=Pin("law", "me", 1.0))
+    decisions = await bench.service.evict_by_policy(who="me")
+
+    kept = {one.vault: one.keep for one in decisions}
+    assert (kept["a"], kept["b"]) == (True, True)
+    left = {view.summary.name: view for view in await bench.service.vaults()}
+    assert {"a", "b"} <= left.keys()
+    assert left["a"].pin is not None
+
+
+async def test_where_nothing_goes_nobody_looks(bench):
+    await have(bench, a_view("a", NOW - 9))
+    await bench.service.use_policy("full", "1/delete", who="me")
+    await bench.service.evict_by_policy(who="me")
+
+    assert bench.workers.works == []
+
+
+@pytest.mark.parametrize(
+    ("verified", "damaged", "check", "then"),
+    [
+        (None, [], (5.0, []), (5.0, [])),
+        (None, [], (5.0, ["x"]), (None, ["x"])),
+        (4.0, [], (5.0, ["x"]), (4.0, ["x"])),
+        (4.0, ["x"], (5.0, []), (5.0, [])),
+        (5.0, [], (4.0, ["x"]), (5.0, [])),
+        (5.0, ["x"], (5.0, []), (5.0, ["x"])),
+        (4.0, ["x"], None, (4.0, ["x"])),
+    ],
+)
+async def test_of_what_is_known_of_damage_the_newest_counts(
+    bench, verified, damaged, check, then
+):
+    await have(bench, a_view("a", verified=verified, damaged=damaged))
+    bench.workers.checks = {} if check is None else {"a": check}
+    await bench.runner.survey("full")
+    view = await bench.service.vault("a")
+
+    assert (view.verified, view.damaged) == then
+
+
+async def test_a_look_takes_away_nothing_that_came_meanwhile(bench):
+    usual = bench.workers._usual
+
+    async def slow(work, told):
+        done = await usual(work, told)
+        await have(bench, a_view("new", stored=77))
+        return done
+
+    bench.workers.doings[Deed.SURVEY] = slow
+    await bench.runner.survey("full")
+
+    assert (await bench.service.vault("new")).summary.stored == 77

@@ -124,12 +124,17 @@ class FolderVault:
                 raise StorageError("this cannot be read")
             yield item, _Content(data, damaged=item.path in self.damaged)
 
-    def folder(self, scratch: Path) -> AbstractContextManager[Path]:
+    def folder(
+        self, scratch: Path, *, whole: bool = True, link: bool = False
+    ) -> AbstractContextManager[Path]:
         assert scratch.is_dir()
         return nullcontext(self._data)
 
     def verify(self, count: Count) -> list[Fault]:
         raise AssertionError("a source does not verify")
+
+    def damage(self) -> list[Fault]:
+        raise AssertionError("a source does not judge a vault")
 
     def log(self) -> bytes:
         raise AssertionError("a source does not look into the log")

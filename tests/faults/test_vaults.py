@@ -12,7 +12,7 @@ from syncd.errors import Conflict, StorageError, StorageFull, StorageReadOnly
 from syncd.vaults.local import LocalStore
 from tests.faults import killing
 from tests.faults.disks import frozen, small_disk
-from tests.vaults.goods import MADE, files_of, held, item, keep, nothing
+from tests.vaults.goods import MADE, files_of, held, item, keep, nothing, written
 
 
 @pytest.fixture(params=["plain", "encrypted"])
@@ -160,6 +160,20 @@ class TestFullDisk:
             staging.seal(Summary(name="", source="", made=MADE, failed="no room"))
 
         assert store.get("a").summary().failed == "no room"
+        assert store.get("a").verify(nothing) == []
+
+    def test_a_vault_that_goes_is_lent_where_there_is_no_room(self, disk):
+        contents = {"db/1": b"x" * 50, "db/2": b"y" * 2_000_000}
+        store, scratch = LocalStore(disk.folder / "store"), disk.folder / "scratch"
+        written(store, "ab", contents)
+        disk.fill(but=1 << 19)
+        with pytest.raises(StorageFull), store.get("a").folder(scratch):
+            raise AssertionError
+        with store.get("a").folder(scratch, link=True) as folder:
+            assert (folder / "db/2").read_bytes() == contents["db/2"]
+            (folder / "db/2").unlink()
+
+        assert list(scratch.iterdir()) == []
         assert store.get("a").verify(nothing) == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import signal
 import zipfile
 from collections.abc import AsyncIterator
@@ -15,8 +16,10 @@ import psutil
 import pytest
 
 from syncd.core.errand import Advance, Command, Deed, Done, Part, Work
+from syncd.core.vault import Pin
 from syncd.supervisor import content
 from syncd.supervisor.supervisor import Supervisor
+from syncd.vaults.local import LocalStore
 from tests.supervisor.conftest import until
 
 
@@ -77,11 +80,90 @@ async def test_a_backup_a_look_a_check_and_its_end(bench: Bench):
     seen = await bench.workers.run(bench.work(Deed.SURVEY, vault=None))
     assert seen.result["names"] == ["20200101T000000"]
     assert seen.vaults[0].summary.name == made.summary.name
+    store = LocalStore(bench.folder / "vaults")
+    store.get("20200101T000000").verify(lambda _bytes, _items: None)
+    looked = bench.work(Deed.SURVEY, vault=None, asked={"known": ["20200101T000000"]})
+    seen = await bench.workers.run(looked)
+    checked = store.checked("20200101T000000")
+    assert checked is not None
+    assert seen.vaults == []
+    assert seen.result["checks"] == {"20200101T000000": [checked.at, []]}
     drill = await bench.workers.run(bench.work(Deed.DRILL))
     assert (drill.error, drill.vaults[0].proven is not None) == ("", True)
     asked = {"vaults": ["20200101T000000", "20300101T000000"]}
     gone = await bench.workers.run(bench.work(Deed.EVICT, vault=None, asked=asked))
     assert (gone.error, gone.gone) == ("", asked["vaults"])
+
+
+async def test_nobody_is_told_that_a_vault_goes_which_stays(bench: Bench):
+    await bench.workers.run(bench.work(Deed.BACKUP))
+    name, store = "20200101T000000", LocalStore(bench.folder / "vaults")
+    pin = Pin("audit", "me", 0.0)
+    store.pin(name, pin)
+    by_policy = bench.work(Deed.EVICT, vault=None, asked={"vaults": [name]})
+    asked = {"vaults": [name], "force": True}
+    by_force = bench.work(Deed.EVICT, vault=None, asked=asked)
+    pinned = await bench.workers.run(by_policy)
+    with store.lend(name, "a download"):
+        lent = await bench.workers.run(by_force)
+
+    for done, why in ((pinned, "audit"), (lent, "in use")):
+        assert (done.reason, done.retry, done.gone) == ("conflict", False, [])
+        assert why in done.error
+    assert "is going" not in bench.log
+    assert store.pins() == {name: pin}
+    bench.script(fail="evicted")
+    failed = await bench.workers.run(by_force)
+    assert (failed.reason, failed.retry) == ("storage", True)
+    assert store.pins() == {name: pin}
+    bench.script()
+    assert (await bench.workers.run(by_force)).gone == [name]
+    assert "is going" in bench.log
+
+
+@pytest.mark.parametrize("deed", [Deed.DRILL, Deed.RESTORE, Deed.VERIFY])
+@pytest.mark.parametrize("part", ["packs/*", "contents.jsonl", "vault.json"])
+async def test_whoever_meets_damage_tells_it(bench: Bench, deed: Deed, part: str):
+    await bench.workers.run(bench.work(Deed.BACKUP))
+    name = "20200101T000000"
+    [file] = (bench.folder / "vaults" / "vaults" / name).glob(part)
+    spoilt = bytearray(file.read_bytes())
+    spoilt[spoilt.index(b"one" if "packs" in part else b'"')] ^= 1
+    file.write_bytes(spoilt)
+    asked = {"vault": name} if deed is Deed.RESTORE else {}
+    done = await bench.workers.run(bench.work(deed, asked=asked))
+
+    if (deed, part) == (Deed.RESTORE, "vault.json"):
+        assert (done.error, done.vaults) == ("", [])  # it is not read for that
+        return
+    [view] = done.vaults
+    assert done.reason == "damaged"
+    assert view.summary.name == name
+    assert view.damaged
+    checked = LocalStore(bench.folder / "vaults").checked(name)
+    assert checked is not None
+    assert checked.faults
+
+
+async def test_a_copy_under_another_name_takes_nobodys_place(bench: Bench):
+    await bench.workers.run(bench.work(Deed.BACKUP))
+    name, copy = "20200101T000000", "20200101T000000 (copy)"
+    folder = bench.folder / "vaults" / "vaults"
+    shutil.copytree(folder / name, folder / copy)
+    seen = await bench.workers.run(bench.work(Deed.SURVEY, vault=None))
+
+    views = {view.summary.name: view for view in seen.vaults}
+    assert views.keys() == {name, copy}
+    assert views[name].valid
+    assert not views[copy].valid
+    why = f"{copy} is a copy of vault {name}"
+    assert why in str(views[copy].summary.failed)
+    assert why in seen.result["unreadable"][copy]
+    assert LocalStore(bench.folder / "vaults").checks() == {}
+    asked = {"vaults": [copy]}
+    gone = await bench.workers.run(bench.work(Deed.EVICT, vault=None, asked=asked))
+    assert gone.gone == [copy]
+    assert LocalStore(bench.folder / "vaults").vaults() == [name]
 
 
 async def test_a_name_is_used_once_whatever_became_of_it(bench: Bench):

@@ -54,6 +54,16 @@ def keep(
         return staging.seal(summary), read
 
 
+def written(store: LocalStore, names: str, contents: Mapping[str, bytes]) -> None:
+    """Make vaults as a command does, each of the same contents below ``db``."""
+    for name in names:
+        with store.stage(name, "s", job="j") as staging:
+            (staging.folder / "db").mkdir()
+            for path, content in contents.items():
+                (staging.folder / path).write_bytes(content)
+            staging.seal(Summary(name="", source="", made=MADE))
+
+
 def held(vault: LocalVault) -> dict[str, bytes | str | None]:
     """Return all that a vault holds, as goods."""
     found: dict[str, bytes | str | None] = {}

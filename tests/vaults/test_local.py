@@ -13,6 +13,7 @@ from syncd import clock
 from syncd.core.vault import Checked, Pin, Summary
 from syncd.errors import BadRequest, ConfigError, Conflict, NotFound, StorageError
 from syncd.vaults.keys import Keys, new_identity
+from syncd.vaults.listing import Located
 from syncd.vaults.local import LocalStore
 from syncd.vaults.reading import PACKS
 from tests.vaults.conftest import IDENTITY
@@ -51,6 +52,14 @@ with {deed}:
             yield process
         finally:
             process.kill()
+
+
+def spoil(folder: Path, item: Located) -> None:
+    """Turn a bit of what holds a file."""
+    part = f"data/{item.path}" if item.pack is None else f"packs/{item.pack}"
+    content = bytearray((folder / part).read_bytes())
+    content[min(item.offset + 100, len(content) // 2)] ^= 1
+    (folder / part).write_bytes(content)
 
 
 def packs(store: LocalStore, name: str) -> dict[str, int]:
@@ -270,6 +279,52 @@ class TestKeepingAndRemoving:
             store.remove("a")
         store.remove("a")
 
+    def test_a_pin_goes_with_the_vault_that_is_removed_by_force(self, store):
+        keep(store, "a", GOODS)
+        store.pin("a", Pin("audit", "me", clock.timestamp()))
+        with pytest.raises(Conflict), store.lend("a", "restore"):
+            store.remove("a", force=True)
+        assert store.pins().keys() == {"a"}
+        store.remove("a", force=True)
+
+        assert [path.name for path in store.root.glob("*/*")] == []
+
+    def test_what_is_done_before_removing_is_not_begun_in_vain(self, store):
+        begun = []
+        keep(store, "a", GOODS)
+        store.pin("a", Pin("audit", "me", clock.timestamp()))
+        with pytest.raises(Conflict, match="audit"), store.removing("a"):
+            begun.append("pinned")
+        store.pin("a", None)
+        with (
+            another_process(store.root, "store.lend('a', 'restore')"),
+            pytest.raises(Conflict, match="in use"),
+            store.removing("a"),
+        ):
+            begun.append("lent")
+
+        assert begun == []
+
+    def test_a_vault_stays_if_what_must_be_done_before_fails(self, store):
+        keep(store, "a", GOODS)
+        pin = Pin("audit", "me", clock.timestamp())
+        store.pin("a", pin)
+        with pytest.raises(ZeroDivisionError), store.removing("a", force=True):
+            raise ZeroDivisionError
+
+        assert store.pins() == {"a": pin}
+        assert held(store.get("a")) == GOODS
+        store.remove("a", force=True)
+
+    def test_what_is_being_removed_cannot_be_pinned(self, store):
+        keep(store, "a", GOODS)
+        with another_process(store.root, "store.removing('a')"):
+            with pytest.raises(Conflict, match="in use"):
+                store.pin("a", Pin("audit", "me", clock.timestamp()))
+            with pytest.raises(Conflict, match="in use"):
+                store.remove("a")
+        store.pin("a", Pin("audit", "me", clock.timestamp()))
+
     def test_what_a_verification_found_is_remembered(self, store):
         keep(store, "a", GOODS)
         before = store.checked("a")
@@ -279,6 +334,58 @@ class TestKeepingAndRemoving:
         assert before is None
         assert isinstance(after, Checked)
         assert after.faults == []
+
+    @pytest.mark.parametrize("by_command", [False, True])
+    def test_what_reading_came_upon_is_remembered(self, any_store, by_command):
+        store = any_store()
+        goods = {"A/1": b"one" * 9000, "A/big": GOODS["A/big"], "B": b"sound"}
+        if by_command:
+            with store.stage("a", "s", job="j") as staging:
+                (staging.folder / "A").mkdir()
+                for path, content in goods.items():
+                    (staging.folder / path).write_bytes(content)
+                staging.seal(Summary(name="", source="", made=MADE))
+        else:
+            keep(store, "a", goods)
+        vault, files = store.get("a"), {one.path: one for one in store.get("a").items()}
+        assert list(vault.open([files["B"]]))
+        assert vault.damage() == []
+        assert store.checked("a") is None
+        for path in ("A/1", "A/big"):
+            spoil(store.root / "vaults/a", files[path])
+            for _, content in vault.open([files["B"]]):
+                content.read()
+            with pytest.raises(StorageError):
+                for _, content in store.get("a").open([files[path]]):
+                    content.read()
+            reading = store.get("a")
+            with pytest.raises(StorageError):
+                for _, content in reading.open([files[path]]):
+                    content.read()
+            (fault,) = reading.damage()
+            found = [one.path for one in store.checked("a").faults]
+            assert fault.path.endswith(path) and fault.path in found
+        assert vault.damage() == []
+        assert len(store.checked("a").faults) == 2
+        places = {
+            fault.path.partition(": ")[0] for fault in store.get("a").verify(nothing)
+        }
+        assert places == {path.partition(": ")[0] for path in found}
+
+    def test_a_listing_that_reading_found_damaged_is_remembered(self, store):
+        keep(store, "a", GOODS)
+        (store.root / "vaults/a/contents.jsonl").write_bytes(b"")
+        vault = store.get("a")
+        with pytest.raises(StorageError):
+            list(vault.items())
+        (store.root / "vaults/a/MANIFEST.sha256").write_bytes(b"")
+        broken = store.get("a")
+        with pytest.raises(StorageError):
+            broken.summary()
+
+        assert [fault.path for fault in vault.damage()] == ["contents.jsonl"]
+        assert [fault.path for fault in broken.damage()] == ["vault.json"]
+        assert len(store.checked("a").faults) == 2
 
     def test_removing_goes_on_where_it_was_interrupted(self, store):
         keep(store, "a", GOODS)

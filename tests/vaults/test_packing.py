@@ -8,7 +8,7 @@ import pytest
 from syncd.core.vault import Item, ItemKind, Summary
 from syncd.errors import StorageError, StorageFull
 from syncd.vaults.reading import PACKS
-from tests.vaults.goods import MADE, OLD, files_of, held, item, nothing
+from tests.vaults.goods import MADE, OLD, files_of, held, item, keep, nothing
 
 
 class Trickle(io.BytesIO):
@@ -159,6 +159,20 @@ def test_a_content_that_cannot_be_read_ends_only_itself(staging):
     seal(staging)
 
     assert held(staging.vault()) == {"A/good": b"x"}
+
+
+def test_what_is_added_twice_may_be_shared_twice(any_store):
+    store = any_store()
+    goods = {"A/large": os.urandom(2_000_000)}
+    keep(store, "a", goods)
+    with store.stage("b", "default", job="j") as staging:
+        for _ in range(2):
+            what = goods["A/large"]
+            staging.add(item("A/large", what), io.BytesIO(what))
+        seal(staging)
+
+    assert held(store.get("b")) == goods
+    assert store.get("b").verify(nothing) == []
 
 
 def test_equal_contents_make_equal_packs(store):

@@ -5,8 +5,8 @@ import pytest
 
 from syncd.core.vault import Summary
 from syncd.errors import StorageError
-from syncd.vaults.reading import DATA
-from tests.vaults.goods import MADE, held, item, nothing
+from syncd.vaults.reading import DATA, PACKS
+from tests.vaults.goods import MADE, files_of, held, item, keep, nothing
 
 
 def dump(store, name, contents, *, failed=None):
@@ -156,3 +156,58 @@ def test_a_name_that_cannot_be_made_durable_is_taken_back(store, monkeypatch):
         dump(store, "a", {"f": b"x"})
 
     assert store.vaults() == []
+
+
+def spoilt_copies(folder):
+    """Spoil every content of a vault in another way: size, bytes, mode, kind."""
+    for n, file in enumerate(files_of(folder / DATA)):
+        content = file.read_bytes()
+        if n % 4 == 0:
+            os.truncate(file, 0)
+        elif n % 4 == 1:
+            file.write_bytes(bytes(len(content)))
+        elif n % 4 == 2:
+            file.unlink()
+        else:
+            file.unlink()
+            file.symlink_to("/etc/hostname")
+    for pack in files_of(folder / PACKS):
+        spoilt = bytearray(pack.read_bytes())
+        spoilt[len(spoilt) // 3] ^= 1
+        pack.write_bytes(spoilt)
+
+
+def test_what_was_damaged_before_is_not_taken_for_what_was_just_read(any_store):
+    store = any_store()
+    contents = {f"db/{n}": os.urandom(5000) for n in range(4)}
+    contents["db/large"] = os.urandom(2_000_000)
+    dump(store, "a", contents)
+    spoilt_copies(store.root / "vaults" / "a")
+    dump(store, "b", contents)
+
+    assert store.get("a").verify(nothing) != []
+    assert store.get("b").verify(nothing) == []
+    assert held(store.get("b")) == contents | {"db": None}
+
+
+def test_nor_in_packs(any_store):
+    store = any_store()
+    # Of a time that proves nothing, so that all is read again.
+    goods = {"A/s": b"small" * 1000, "A/large": os.urandom(2_000_000)}
+    times = dict.fromkeys(goods, int(MADE * 1e9))
+    keep(store, "a", goods, times=times)
+    spoilt_copies(store.root / "vaults" / "a")
+    keep(store, "b", goods, times=times)
+
+    assert len(store.get("a").verify(nothing)) >= 2
+    assert store.get("b").verify(nothing) == []
+    assert held(store.get("b")) == goods
+
+
+def test_a_file_whose_mode_was_changed_is_not_shared(store):
+    dump(store, "a", {"f": b"content"})
+    (store.root / "vaults/a" / DATA / "f").chmod(0o444)
+    dump(store, "b", {"f": b"content"})
+
+    (one,) = store.get("b").items()
+    assert (store.root / "vaults/b" / DATA / "f").stat().st_mode & 0o777 == one.mode

@@ -13,7 +13,7 @@ from syncd.vaults.keys import Keys
 from syncd.vaults.local import LocalStore
 from syncd.vaults.reading import DATA, PACKS
 from tests.vaults.conftest import IDENTITY, KINDS
-from tests.vaults.goods import MADE, OLD, files_of, held, item, keep
+from tests.vaults.goods import MADE, OLD, files_of, held, item, keep, nothing, written
 
 NAMES = st.binary(min_size=1, max_size=12).map(
     lambda name: (
@@ -198,15 +198,50 @@ def test_a_manifest_that_differs_is_noticed_by_reading(store):
         held(store.get("a"))
 
 
-def test_what_commands_wrote_is_lent_in_place(store, tmp_path):
-    with store.stage("a", "s", job="j") as staging:
-        (staging.folder / "dump").write_bytes(b"x")
-        staging.seal(Summary(name="a", source="s", made=MADE))
+DUMPS = {"db/1": b"x" * 50, "db/2": b"y" * 2_000_000}
 
+
+def test_what_a_command_does_to_what_it_is_lent_harms_no_vault(any_store, tmp_path):
+    store = any_store()
+    written(store, "abc", DUMPS)
     with store.get("a").folder(tmp_path / "scratch") as folder:
-        assert folder == store.root / "vaults" / "a" / DATA
-        assert [path.name for path in folder.iterdir()] == ["dump"]
-    assert not (tmp_path / "scratch").exists()
+        for path, content in DUMPS.items():
+            assert (folder / path).read_bytes() == content
+            with (folder / path).open("ab") as file:
+                file.write(b"more")
+            (folder / path).chmod(0)
+        (folder / "db/1").unlink()
+
+    assert list((tmp_path / "scratch").iterdir()) == []
+    for name in "abc":
+        assert store.get(name).verify(nothing) == []
+
+
+@pytest.mark.parametrize("path", DUMPS)
+def test_what_is_damaged_is_lent_to_nobody_unasked(any_store, tmp_path, path):
+    store = any_store()
+    written(store, "a", DUMPS)
+    item = next(one for one in store.get("a").items() if one.path == path)
+    lies = f"{DATA}/{path}" if item.pack is None else f"packs/{item.pack}"
+    file = store.root / "vaults/a" / lies
+    spoilt = bytearray(file.read_bytes())
+    spoilt[len(spoilt) // 2] ^= 1
+    file.write_bytes(spoilt)
+
+    with (
+        pytest.raises(StorageError),
+        store.get("a").folder(tmp_path / "scratch"),
+    ):
+        raise AssertionError
+    assert list((tmp_path / "scratch").iterdir()) == []
+    vault = store.get("a")
+    with vault.folder(tmp_path / "scratch", whole=False) as folder:
+        (other,) = DUMPS.keys() - {path}
+        assert (folder / other).read_bytes() == DUMPS[other]
+        if item.pack is None:
+            assert (folder / path).read_bytes() == bytes(spoilt)
+    (fault,) = vault.damage()
+    assert fault.path.endswith(path)
 
 
 def test_scratch_is_empty_afterwards(any_store, tmp_path):

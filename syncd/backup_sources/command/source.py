@@ -102,10 +102,11 @@ class Command:
         await self._check_listed(names, wanted, vault)
         if names == []:
             return Report(changed={})
-        async with self._lent(vault) as folder:
+        if wanted.dry_run:
+            values[FOLDER] = [str(self._scratch / vault.name)]
+            return Report(plan=[f"run: {self._shown('restore', values)}"])
+        async with self._lent(vault, whole=not wanted.force) as folder:
             values[FOLDER] = [str(folder)]
-            if wanted.dry_run:
-                return Report(plan=[f"run: {self._shown('restore', values)}"])
             ended, said = await self._work("restore", values, folder, tell)
         failed = _trouble(ended, said, self._options["timeout"], wrote=False)
         return Report(
@@ -119,7 +120,8 @@ class Command:
         """Tell the command for that; raise StorageError if it fails."""
         if "evict" not in self._templates:
             return
-        async with self._lent(vault) as folder:
+        # It must go, however damaged it is and however full the disk.
+        async with self._lent(vault, whole=False, link=True) as folder:
             ended, said = await self._run("evict", {FOLDER: [str(folder)]}, tell)
         if failed := _trouble(ended, said, self._quick, wrote=False):
             raise StorageError(f"the evict command {failed}")
@@ -290,8 +292,10 @@ class Command:
         return " ".join(self._templates[deed].expand(hidden))
 
     @asynccontextmanager
-    async def _lent(self, vault: Vault) -> AsyncIterator[Path]:
-        context = vault.folder(self._scratch)
+    async def _lent(
+        self, vault: Vault, *, whole: bool = True, link: bool = False
+    ) -> AsyncIterator[Path]:
+        context = vault.folder(self._scratch, whole=whole, link=link)
         folder = await asyncio.to_thread(context.__enter__)
         try:
             yield folder.resolve()
