@@ -120,6 +120,20 @@ def test_incremental_ones(file):
     }
 
 
+def test_vaults_that_lie_elsewhere(file):
+    _, said = imported(
+        file,
+        "incremental_enabled = true, storage_external = /external, command = full\n"
+        "incremental_storage_external = /external",
+    )
+
+    section = said["backup"]
+    assert section["store"]["elsewhere"] == "/external"
+    assert section["incremental"]["store"]["elsewhere"] == (
+        "/external/inc-backup-storage"
+    )
+
+
 def test_no_schedule(file):
     _, said = imported(file, 'schedule = "None"')
 
