@@ -85,10 +85,11 @@ class OneBackup(DaemonHandler):
             view = await self.listed(vault)
         except NotFound:
             raise told(f"backup {vault} not found") from None
-        self.say_stats(view)
+        await self.say_stats(view)
 
-    def say_stats(self, view: VaultView) -> None:
+    async def say_stats(self, view: VaultView) -> None:
         """Answer what is known of a backup."""
+        view = await self.view_for_asker(view)
         self.say(
             shapes.stats(
                 view,
@@ -121,7 +122,7 @@ class Find(OneBackup):
         view = None if wanted is None else shapes.since(views, wanted)
         if view is None:
             raise told(f"backup with ts {requests.plain(moment)} or newer not found")
-        self.say_stats(view)
+        await self.say_stats(view)
 
 
 def number(said: Any) -> int | None:

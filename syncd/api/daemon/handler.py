@@ -9,13 +9,17 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from syncd.api import body
 from syncd.api.backups import Backups
+from syncd.api.daemon import shapes
 from syncd.api.handler import Handler
 from syncd.api.manners import DaemonManners
 from syncd.api.operation import Operation
 from syncd.core.backup import VaultView
-from syncd.core.permission import Action
+from syncd.core.job import Job
+from syncd.core.permission import NOBODY, Action
 from syncd.errors import BadRequest, NotFound, SyncdError, Unavailable, WrongType
 
 INCREMENTAL = "/incremental"
@@ -98,6 +102,41 @@ class DaemonHandler(Handler):
         if view.folder:
             raise NotFound(f"vault {vault} lies in a folder of its own")
         return view
+
+    # Telling no more than what is for whoever asks.
+
+    async def job_for_asker(self, job: Job) -> Job:
+        """Return a job, without what commands said of its failure for somebody unknown.
+
+        Anybody may ask for its status, and output may hold anything.
+        """
+        brief = shapes.reason(job.error)
+        if brief == job.error or await self.may_hear_output():
+            return job
+        return replace(job, error=brief)
+
+    async def view_for_asker(self, view: VaultView) -> VaultView:
+        """Return a vault likewise."""
+        failed = view.summary.failed
+        if failed is None or shapes.reason(failed) == failed:
+            return view
+        if await self.may_hear_output():
+            return view
+        summary = replace(view.summary, failed=shapes.reason(failed))
+        return replace(view, summary=summary)
+
+    async def may_hear_output(self) -> bool:
+        """Tell whether who asks may read logs; who does not prove to be anybody, not.
+
+        Addresses that are open have not looked at that yet.
+        """
+        try:
+            who = self.who
+            if who is NOBODY:
+                who = await self.desk.auth.enter(self.request)
+            return who.may(Action.BACKUP_READ)
+        except SyncdError:
+            return False
 
     # Letting in.
 

@@ -41,7 +41,7 @@ class NewerBackup(Newer):
     @on("GET", content=newer.OBJECT)
     async def status(self, backup: str) -> None:
         """Answer how a backup is; 404 also once it was deleted."""
-        job = await self._job(backup)
+        job = await self.job_for_asker(await self._job(backup))
         self.say(newer.backup(job, await self._vault(job)))
 
     async def _job(self, backup: str) -> Job:

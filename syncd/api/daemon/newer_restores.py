@@ -67,7 +67,8 @@ class NewerRestore(Newer):
     @on("GET", content=newer.OBJECT)
     async def status(self, id: str) -> None:
         """Answer how a restore is."""
-        self.say(newer.restore(await self.job_of(Kind.RESTORE, id)))
+        job = await self.job_of(Kind.RESTORE, id)
+        self.say(newer.restore(await self.job_for_asker(job)))
 
     @on(
         "DELETE",

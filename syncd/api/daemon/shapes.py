@@ -49,6 +49,15 @@ def _trouble(one: Job, log: bytes) -> str:
     return between.join(f"{line}\n" for line in lines)
 
 
+def reason(error: str) -> str:
+    """Return why something failed, without what a command said of it.
+
+    That follows on further lines.
+    """
+    first, more, _ = error.partition("\n")
+    return first.rstrip(": ") if more else error
+
+
 def milliseconds(view: VaultView) -> int:
     """Return the time in a vault's name, in milliseconds since 1970.
 
