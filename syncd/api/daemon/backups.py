@@ -19,6 +19,8 @@ STATS = {"application/json": {"type": "object", "required": ["id", "ts", "failed
 class Backup(DaemonHandler):
     """Backups, to be asked for."""
 
+    largest = None
+
     @on(
         "POST",
         body={"type": "object"},

@@ -31,6 +31,10 @@ FORM = "application/x-www-form-urlencoded"
 """What curl says of a body when it is told nothing."""
 
 
+SMALL = 16 << 10
+"""Bytes of a body that names no databases: anybody may send those that only look."""
+
+
 class Refused(SyncdError):
     """A refusal with the status and the body that clients depend on."""
 
@@ -60,6 +64,7 @@ class DaemonHandler(Handler):
     """A resource of the backup daemon's API, perhaps with an incremental twin."""
 
     problem: ClassVar[str] = "DaemonProblem"
+    largest: ClassVar[int | None] = SMALL
     reads: ClassVar[Action | None] = Action.BACKUP_READ
     changes: ClassVar[Action | None] = Action.BACKUP_RUN
     challenge = 'Basic realm="Authentication Required"'
@@ -155,19 +160,20 @@ class DaemonHandler(Handler):
     # Reading.
 
     def _read_body(self, operation: Operation) -> None:
-        if self._received > self.desk.body_limit:
-            raise self._too_large()
         if operation.body is not None:
             self.document = self.read_object()
-        elif self._body and self.read_object():
+        elif self._received and self.read_object():
             raise BadRequest("this address takes no body")
 
     def read_object(self) -> dict[str, Any]:
         """Return what the body says, nothing for none.
 
         What does not say its type, or only what curl says of everything, is read as
-        JSON too: a body is never passed over. Raise BadRequest, WrongType or Refused.
+        JSON too: a body is never passed over. Raise BadRequest, WrongType, TooLarge or
+        Refused.
         """
+        if self._received > self.body_limit:
+            raise self._too_large()
         kind = self._kind()
         if not self._body and kind != "application/json":
             return {}

@@ -23,6 +23,7 @@ Items = list[dict[str, str]]
 class NewerRestore(Newer):
     """A backup, to be restored from; or a restore of it: the id tells which."""
 
+    largest = None
     changes = Action.BACKUP_RESTORE
 
     @on(
@@ -94,6 +95,7 @@ def _items(said: Any) -> Items:
     """Return what is to be restored as what; raise Refused."""
     if not isinstance(said, list | None):
         raise bad("databases must be a list of objects")
+    requests.check_number(said or [], "databases")
     items = [_item(one, f"databases[{place}]") for place, one in enumerate(said or [])]
     if len({item[FROM] for item in items}) < len(items):
         raise bad(f"databases: each {FROM} can be restored once")

@@ -18,6 +18,7 @@ SWITCHED_OFF = (
 class Restore(DaemonHandler):
     """Restores of a vault, to be asked for."""
 
+    largest = None
     changes = Action.BACKUP_RESTORE
 
     @on(
@@ -75,6 +76,7 @@ class Restore(DaemonHandler):
 class ExternalRestore(DaemonHandler):
     """Restores that need no vault: the source knows where to take it from."""
 
+    largest = None
     changes = Action.BACKUP_RESTORE
 
     @on("POST", body={"type": "object"}, optional=True, content=ID)

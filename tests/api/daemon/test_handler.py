@@ -115,6 +115,33 @@ class TestWithLoginForReaders:
         assert (await http.head("/listbackups")).status_code == 401
 
 
+LARGE = {
+    "/backup",
+    "/restore",
+    "/external/restore",
+    "/api/v1/backup",
+    "/api/v1/restore/{id}",
+    # Archives, which are not kept in memory.
+    "/restore/backup",
+}
+"""What names databases, or says whatever a source wants to know."""
+
+
+@pytest.mark.parametrize("with_incremental", [True])
+@pytest.mark.parametrize(
+    "one", [one for one in ADDRESSES if one[0] != "GET" or one[1].endswith("/find")]
+)
+async def test_small_requests_are_small(http, one):
+    body = {"json": {"ts": 1, "more": "x" * 20_000}}
+
+    answer = await asked(http, one, **body)
+
+    is_large = one[1].removeprefix("/incremental") in LARGE
+    assert (answer.status_code == 413) is not is_large
+    if not is_large:
+        assert "larger than 16384 bytes" in answer.text
+
+
 TWINS = [one for one in ADDRESSES if one[1].startswith("/incremental")]
 
 
