@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import re
+import sys
+import threading
 from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 
@@ -280,6 +282,37 @@ async def test_signed_tokens(crowd):
     assert (await crowd.http.get("/session", headers=headers)).status_code == 401
     assert (await signed(crowd, refresh=newer["access"])).status_code == 401
     assert (await signed(crowd, email=OPERATOR, password="wrong")).status_code == 401
+
+
+class Spy:
+    """Notes which threads look for a module that is not loaded yet."""
+
+    def __init__(self, module: str) -> None:
+        self.threads: list[threading.Thread] = []
+        self._module = module
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self._module:
+            self.threads.append(threading.current_thread())
+
+
+@pytest.mark.parametrize("by", ["asking", "logging in"])
+async def test_what_signs_tokens_is_not_loaded_while_others_wait(
+    crowd, monkeypatch, by
+):
+    spy = Spy("jwt")
+    monkeypatch.delitem(sys.modules, "jwt")
+    monkeypatch.setattr(sys, "meta_path", [spy, *sys.meta_path])
+
+    if by == "asking":
+        headers = {"Authorization": "Bearer a.b.c"}
+        answers = [crowd.http.get("/session", headers=headers) for _ in range(3)]
+        assert {one.status_code for one in await asyncio.gather(*answers)} == {401}
+    else:
+        assert (await signed(crowd, email=OPERATOR, password=PASSWORD)).is_success
+
+    assert spy.threads
+    assert threading.main_thread() not in spy.threads
 
 
 @pytest.mark.parametrize(
