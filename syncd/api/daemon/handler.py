@@ -4,6 +4,7 @@ Bodies and statuses are those that its clients know, byte by byte where they loo
 bytes; see the reference for where they differ, and why.
 """
 
+import asyncio
 import json
 from email.message import Message
 from http import HTTPStatus
@@ -107,6 +108,12 @@ class DaemonHandler(Handler):
         if view.folder:
             raise NotFound(f"vault {vault} lies in a folder of its own")
         return view
+
+    async def all_listed(self, backups: Backups | None = None) -> list[VaultView]:
+        """Return the vaults that lists name, oldest first."""
+        views = await (backups or self.backups).vaults()
+        # There may be thousands, and to sort these takes more than others may wait.
+        return await asyncio.to_thread(shapes.listed, views)
 
     # Telling no more than what is for whoever asks.
 

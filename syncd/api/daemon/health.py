@@ -1,6 +1,6 @@
 """Health: whether the newest backup is a good one, and how much room there is."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from syncd.api.backups import Backups
@@ -34,10 +34,15 @@ class Health(DaemonHandler):
     @on("GET", content=HEALTH)
     async def health(self, *_: str) -> None:
         """Answer UP, or Warning if the newest backup failed; room; newest backups."""
-        self.say(await health(self.backups, self.view_for_asker))
+        self.say(await self.figures())
+
+    async def figures(self) -> dict[str, Any]:
+        """Return the health object."""
+        views = await self.all_listed()
+        return await health(self.backups, views, self.view_for_asker)
 
 
-class Scrape(DaemonHandler):
+class Scrape(Health):
     """Health, as Prometheus reads it."""
 
     counted = False
@@ -45,16 +50,20 @@ class Scrape(DaemonHandler):
     @on("GET", content={EXPOSITION: {"type": "string"}})
     async def scrape(self) -> None:
         """Answer the figures of the health object as gauges."""
-        said = await health(self.backups, self.view_for_asker)
+        said = await self.figures()
         self.set_header("Content-Type", EXPOSITION)
         self.finish("".join(gauges(said)))
 
 
 async def health(
-    backups: Backups, told: Callable[[VaultView], Awaitable[VaultView]]
+    backups: Backups,
+    views: Sequence[VaultView],
+    told: Callable[[VaultView], Awaitable[VaultView]],
 ) -> dict[str, Any]:
-    """Return the health object; ``told`` is what the asker may hear of a vault."""
-    views = shapes.listed(await backups.vaults())
+    """Return the health object, of vaults with the oldest first.
+
+    ``told`` is what the asker may hear of a vault.
+    """
     good = [view for view in views if not shapes.is_failed(view)]
     room = await backups.room()
     storage: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """Restores: of a vault by its name or time, and from no vault at all."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -65,8 +66,10 @@ class Restore(DaemonHandler):
                 raise failed(f"backup {requests.plain(said)} not found")
             return said
         wanted = number(body["ts"])
-        views = [one for one in await self.backups.vaults() if one.valid]
-        found = None if wanted is None else shapes.since(shapes.listed(views), wanted)
+        views = [one for one in await self.all_listed() if one.valid]
+        found = None
+        if wanted is not None:
+            found = await asyncio.to_thread(shapes.since, views, wanted)
         if found is None:
             moment = requests.plain(body["ts"])
             raise failed(f"a valid backup with ts {moment} or newer not found")

@@ -1,6 +1,8 @@
 """What every address does alike: who is let in, and what is said of the impossible."""
 
 import base64
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from syncd.api import daemon
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import Pair
+from syncd.api.daemon import shapes
+from syncd.core.backup import VaultView
 from syncd.errors import NoRoom
 
 RIGHT = "Basic " + base64.b64encode(b"me:right").decode()
@@ -244,3 +248,32 @@ async def test_every_address_is_there(http):
     ):
         assert where in dict(daemon.routes())
         assert (await http.options(filled(where))).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [
+        ("GET", "/listbackups"),
+        ("GET", "/find?ts=1"),
+        ("GET", "/health"),
+        ("GET", "/health/prometheus"),
+        ("POST", "/restore"),
+    ],
+)
+async def test_vaults_are_sorted_while_others_are_answered(
+    http, backups, monkeypatch, method, where
+):
+    threads = []
+
+    def noted(views: Iterable[VaultView]) -> list[VaultView]:
+        threads.append(threading.current_thread())
+        return listed(views)
+
+    listed = shapes.listed
+    monkeypatch.setattr(shapes, "listed", noted)
+    backups.add("20260101T000000")
+    more = {"json": {"ts": 1}} if method == "POST" else {}
+
+    assert (await http.request(method, where, **more)).status_code == 200
+    assert threads
+    assert threading.main_thread() not in threads
