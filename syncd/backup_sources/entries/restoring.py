@@ -59,7 +59,7 @@ async def restore(
     tally = Tally(tell.progress, "comparing")
     for way, some in zip(ways, items, strict=True):
         try:
-            async with opened(way.entry, entries[way.entry]) as driver:
+            async with opened(entries[way.entry]) as driver:
                 made = await _planned(driver, way, some, wanted.delete, tally)
                 if wanted.dry_run:
                     done, troubles = made.counts(), _blocked(way, made)
