@@ -383,6 +383,7 @@ async def test_room_is_told_without_looking_through_all_vaults(bench, monkeypatc
     for _ in range(3):
         await bench.ended(await bench.service.back_up(WANTED, who="me"))
     views = await bench.service.vaults()
+    await bench.until(lambda: bench.runner.figures.sources["full", "s"].vaults == 3)
 
     monkeypatch.setattr(vaults, "everything", None)
     room = await bench.service.room()
