@@ -5,6 +5,7 @@ before anything is checked, so that what a variable says is checked like the res
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from syncd.core import cron, retention
@@ -218,17 +219,22 @@ def _level(said: Said, _: str, text: str) -> None:
 
 
 def _elsewhere_incremental(said: Said, _: str, text: str) -> None:
-    """Say where, apart from the others: each store gives away names of its own."""
+    """Say where; both stores would take the vaults of a common folder for theirs."""
     others = (said["backup"].get("store") or {}).get("elsewhere")
-    if text:
-        store = _section(said, "backup", "incremental", "store")
-        store["elsewhere"] = apart(text, others)
+    if not text:
+        return
+    if others is not None and is_shared(text, others):
+        raise BadRequest(
+            "it is the folder of STORAGE_EXTERNAL, or one of them lies in the other;"
+            " each store looks after its own, so give it a folder for itself"
+        )
+    _section(said, "backup", "incremental", "store")["elsewhere"] = text
 
 
-def apart(folder: str, others: str | None) -> str:
-    """Return a folder for incremental vaults that is not that of the others."""
-    same = others is not None and folder.rstrip("/") == str(others).rstrip("/")
-    return f"{folder.rstrip('/')}/{BESIDE}" if same else folder
+def is_shared(folder: str, other: Any) -> bool:
+    """Tell whether one folder is the other, or lies in it."""
+    one, two = PurePath(folder), PurePath(str(other))
+    return one.is_relative_to(two) or two.is_relative_to(one)
 
 
 def _protection(said: Said, _: str, text: str) -> None:

@@ -130,7 +130,7 @@ def section(said=None, **variables: str):
             {
                 "ENABLE_INCREMENTAL": "true",
                 "STORAGE_EXTERNAL": "/external",
-                "INCREMENTAL_STORAGE_EXTERNAL": "/external/",
+                "INCREMENTAL_STORAGE_EXTERNAL": "/external-too",
             },
             {
                 "store": {
@@ -141,8 +141,7 @@ def section(said=None, **variables: str):
                 "incremental": {
                     "store": {
                         "path": "/vaults/inc-backup-storage",
-                        # Else two stores would give away the same names there.
-                        "elsewhere": "/external/inc-backup-storage",
+                        "elsewhere": "/external-too",
                     }
                 },
             },
@@ -291,6 +290,17 @@ def test_the_level_of_the_log(text, level):
         ),
         ({"S3_ENABLED": "true"}, "S3_ENABLED: vaults lie in a folder"),
         ({"S3_ALIASES_USED": "true"}, "S3_ALIASES_USED: vaults lie in a folder"),
+        *(
+            (
+                {
+                    "ENABLE_INCREMENTAL": "true",
+                    "STORAGE_EXTERNAL": "/external",
+                    "INCREMENTAL_STORAGE_EXTERNAL": folder,
+                },
+                "INCREMENTAL_STORAGE_EXTERNAL: it is the folder of STORAGE_EXTERNAL",
+            )
+            for folder in ("/external/", "/external/more", "/")
+        ),
         ({"TLS_PORT": "https"}, "TLS_PORT: 'https' is no port"),
         ({"TLS_PORT": "65536"}, "TLS_PORT: '65536' is no port"),
         ({"SKIP_LOCK_CHECK": "true"}, "SKIP_LOCK_CHECK: what is not finished"),
@@ -367,7 +377,7 @@ def test_what_they_say_is_what_the_section_takes():
         "ALLOW_PREFIX": "1",
         "WATCH_NAMESPACE": "shop",
         "STORAGE_EXTERNAL": "/external",
-        "INCREMENTAL_STORAGE_EXTERNAL": "/external",
+        "INCREMENTAL_STORAGE_EXTERNAL": "/external-too",
     }
     said = section({}, **variables)
 
