@@ -40,6 +40,9 @@ LOCAL = "syncd.vaults.described:local"
 FOLDERS = {"full": "backups", "incremental": "incremental-backups"}
 """Where vaults lie in the state folder, unless another folder is said."""
 
+ELSEWHERE = "elsewhere"
+"""Folder, in that of the vaults, of those that are kept in folders of their own."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -157,10 +160,12 @@ def _plan(name: str, said: Section, state: Path) -> Plan:
         kind: replace(policy, most=said.retries.get(kind, policy.most))
         for kind, policy in RETRIES.items()
     }
+    elsewhere = said.store.elsewhere
     return Plan(
         name=name,
         store=_store(said, path),
         path=path,
+        elsewhere=elsewhere.absolute() if elsewhere else path / ELSEWHERE,
         sources=sources,
         default=default,
         policies={which: text for which, text in policies.items() if text},

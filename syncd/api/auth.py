@@ -147,6 +147,7 @@ class Auth:
 
     async def by_signature(self, said: Signed) -> Who:
         """Return whose signed token that is; raise NotLoggedIn if it is void."""
+        await self._signer.load()
         claimed = self._signer.read(said.token, "access", now=clock.timestamp())
         return as_user(await self._holder(*claimed), "signed token")
 
@@ -194,8 +195,9 @@ class Auth:
         if cookie and self._accounts:
             await self._accounts.end_session(cookie)
 
-    def keys(self, user: User) -> Keys:
+    async def keys(self, user: User) -> Keys:
         """Return signed tokens of the user."""
+        await self._signer.load()
         now = clock.timestamp()
         return Keys(
             self._signer.sign(user, "access", now=now, lasts=ACCESS),
@@ -204,6 +206,7 @@ class Auth:
 
     async def refreshed(self, token: str) -> User:
         """Return who may have new tokens for that one; raise NotLoggedIn."""
+        await self._signer.load()
         claimed = self._signer.read(token, "refresh", now=clock.timestamp())
         return await self._holder(*claimed)
 

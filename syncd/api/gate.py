@@ -19,6 +19,10 @@ HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
+USUAL = {"http": "80", "https": "443"}
+"""The ports that nobody says."""
+
+
 class Gate:
     """Knows the names that are ours."""
 
@@ -31,17 +35,39 @@ class Gate:
     ) -> None:
         """Take where we listen, and further names (``NAME`` or ``NAME:PORT``)."""
         self._scheme = scheme
-        self._names = {_plain(name) for name in names}
+        self._names: set[str] = set()
         self._hosts: set[str] = set()
         self._origins: set[str] = set()
         self._beyond = False
-        usual = 443 if scheme == "https" else 80
+        ports = set[str]()
         for host, port in addresses:
+            ports.add(str(port))
             self._beyond = self._beyond or not is_loopback(host)
             for name in (f"[{host}]" if ":" in host else host, *LOOPBACK):
                 self._hosts |= {name.lower(), f"{name}:{port}".lower()}
-                shown = name if port == usual else f"{name}:{port}"
-                self._origins.add(f"{scheme}://{shown}".lower())
+                self._origins.add(_origin(scheme, name.lower(), str(port)))
+        for name in names:
+            self._add(_plain(name), ports)
+
+    def _add(self, name: str, ports: set[str]) -> None:
+        """Take in a further name: with a port, whatever is served there is ours.
+
+        Without one, only our own ports are: other services of the machine have the
+        same name, and a browser sends them the same cookies.
+        """
+        host, port = _split(name)
+        port = port.removeprefix(":")
+        self._names.add(name)
+        if not port or port in ports:
+            for one in {port} if port else ports:
+                self._origins.add(_origin(self._scheme, host, one))
+            return
+        # Something else passes on to us, and may speak TLS where we do not.
+        schemes = [scheme for scheme, usual in USUAL.items() if usual == port]
+        if schemes:
+            self._hosts.add(host)
+        for scheme in schemes or USUAL:
+            self._origins.add(_origin(scheme, host, port))
 
     def check(self, request: HTTPServerRequest) -> None:
         """Raise NotAllowed for a request that is not meant for us or not ours."""
@@ -74,12 +100,15 @@ class Gate:
         return name in self._names or _split(name)[0] in self._names
 
     def _is_our_origin(self, origin: str, host: str) -> bool:
-        scheme, _, named = origin.partition("://")
-        if scheme in ("http", "https") and self._is_named(named):
-            return True
+        named = origin.partition("://")[2]
         if self._beyond and _is_number(named):
             return origin == f"{self._scheme}://{host}".lower()
         return origin in self._origins
+
+
+def _origin(scheme: str, host: str, port: str) -> str:
+    """Return what browsers say of a page there: the usual port goes without saying."""
+    return f"{scheme}://{host}" + ("" if port == USUAL[scheme] else f":{port}")
 
 
 def _is_number(host: str) -> bool:

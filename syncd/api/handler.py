@@ -106,6 +106,8 @@ class Handler(RequestHandler):
     """What somebody must be allowed to do, to look here and to do anything else."""
     challenge: ClassVar[str] = 'Basic realm="syncd", charset="UTF-8"'
     """How somebody who is not logged in is told to."""
+    largest: ClassVar[int | None] = None
+    """Bytes of a body that makes sense here; None: as many as there may be at all."""
     problem: ClassVar[str] = "Problem"
     """How its refusals are described."""
 
@@ -195,19 +197,25 @@ class Handler(RequestHandler):
             int(said) if said.isascii() and said.isdecimal() and len(said) < 20 else 0
         )
         waits = "Expect" in self.request.headers
-        if size > (self.desk.body_limit if waits else DRAINED):
+        if size > (self.body_limit if waits else DRAINED):
             raise self._too_large()
+
+    @property
+    def body_limit(self) -> int:
+        """Return how many bytes a body may have."""
+        limit = self.desk.body_limit
+        return limit if self.largest is None else min(limit, self.largest)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep the body, or as much of it as there may be."""
         self._received += len(chunk)
-        if self._received <= self.desk.body_limit:
+        if self._received <= self.body_limit:
             self._body += chunk
         elif self._received > DRAINED and not self._finished:
             self._refuse(*answer(self._too_large()))
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is larger than {self.desk.body_limit} bytes")
+        return TooLarge(f"the body is larger than {self.body_limit} bytes")
 
     @property
     def says_nothing(self) -> bool:
@@ -241,7 +249,7 @@ class Handler(RequestHandler):
         self.finish()
 
     def _read_body(self, operation: Operation) -> None:
-        if self._received > self.desk.body_limit:
+        if self._received > self.body_limit:
             raise self._too_large()
         if self._body:
             body.check_type(self.request.headers)

@@ -3,6 +3,7 @@
 Each names its user's epoch, so a change of the password makes all of them void.
 """
 
+import asyncio
 import os
 import secrets
 from collections.abc import Mapping
@@ -29,10 +30,27 @@ class Signer:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._kept: bytes | None = None
+        self._loading = asyncio.Lock()
+        self._loaded = False
+
+    async def load(self) -> None:
+        """Have all that it takes at hand, before anything is signed or read.
+
+        It takes a tenth of a second, and most daemons never need it. Raise Unavailable
+        if the key cannot be had.
+        """
+        async with self._loading:
+            if not self._loaded:
+                await asyncio.to_thread(self._load)
+                self._loaded = True
+
+    def _load(self) -> None:
+        import jwt  # noqa: F401, PLC0415
+
+        self._key()
 
     def sign(self, user: User, use: Use, *, now: float, lasts: float) -> str:
         """Return a token of the user; raise Unavailable if the key cannot be had."""
-        # Loaded here: most daemons never sign, and it is slow to load.
         import jwt  # noqa: PLC0415
 
         claims = {

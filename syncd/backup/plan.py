@@ -92,6 +92,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     store: Part
     path: Path
     """Where the store lies."""
+    elsewhere: Path
+    """Below it vaults are kept in folders of their own."""
     sources: dict[str, Part]
     default: str
     """Name of the source that is meant where none is named."""
@@ -123,8 +125,3 @@ class Plan(Struct, frozen=True, kw_only=True):
         if source in self.sources:
             parts.append(self.sources[source].reference)
         return sorted({reference.partition(":")[0] for reference in parts})
-
-    @property
-    def elsewhere(self) -> Path:
-        """Return the folder below which vaults are kept in folders of their own."""
-        return self.path / "elsewhere"

@@ -183,12 +183,15 @@ class Runner:
 
     def uses(self, store: str, vault: str) -> Job | None:
         """Return a job that makes or reads that vault, or is about to; else None."""
-        found = (
-            job
+        return self.used(store).get(vault)
+
+    def used(self, store: str) -> dict[str, Job]:
+        """Return such jobs by the vault."""
+        return {
+            job.vault: job
             for job in self._jobs.values()
-            if job.store == store and job.vault == vault and job.kind is not Kind.EVICT
-        )
-        return next(found, None)
+            if job.store == store and job.vault and job.kind is not Kind.EVICT
+        }
 
     async def follow(self, id: str, start: int = 0) -> AsyncIterator[bytes]:
         """Give the job's log as it grows, until the job has ended; raise NotFound."""

@@ -284,8 +284,8 @@ class Service:
 
     async def room(self) -> DiskRoom:
         """Return what there is on the disk of the vaults."""
-        views = await self._store.read(vaults.everything, self._plan.name)
-        size = sum(view.summary.stored for view in views)
+        known = self._runner.figures.sources.items()
+        size = sum(one.bytes for (store, _), one in known if store == self._plan.name)
         return await asyncio.to_thread(_room, self._plan.path, size)
 
     # How.
@@ -351,11 +351,14 @@ class Service:
         return await self._decisions()
 
     async def _decisions(self) -> list[tuple[VaultView, Decision]]:
-        return retaining.decided(
+        views = await self.vaults()
+        # Thousands of vaults take more to decide on than others may wait.
+        return await asyncio.to_thread(
+            retaining.decided,
             self._plan,
             self._in_force(),
-            await self.vaults(),
-            lambda name: self._runner.uses(self._plan.name, name),
+            views,
+            self._runner.used(self._plan.name).get,
             self._runner.now(),
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from syncd.config.variables import BESIDE, HOURLY, NEVER, is_true
+from syncd.config.variables import BESIDE, HOURLY, NEVER, is_shared, is_true
 from syncd.core import cron, retention
 from syncd.errors import BadRequest
 
@@ -38,9 +38,6 @@ DAEMON = {
 
 NOT_NEEDED = {
     "logs_to_stdout": "what jobs say is in their logs: syncd log JOB",
-    "storage_external": "externalBackupPath is a folder below that of the vaults",
-    "incremental_storage_external": "externalBackupPath is a folder below that of"
-    " the vaults",
 }
 NOT_THERE = (
     "s3_enabled",
@@ -89,7 +86,7 @@ def _section(options: Options, prefix: str, remarks: list[str]) -> dict[str, Any
         storage = str(options.get(f"{prefix}storage", f"{storage}/{BESIDE}"))
     defaults = ("1d/1d,1m/delete", "1d/delete") if prefix else _FULL
     section: dict[str, Any] = {
-        "store": {"path": storage},
+        "store": {"path": storage, **_elsewhere(options, prefix, remarks)},
         "source": _source(options, prefix),
         "schedule": list(_schedules(options, prefix, remarks)),
     }
@@ -103,6 +100,21 @@ def _section(options: Options, prefix: str, remarks: list[str]) -> dict[str, Any
         else:
             section[name] = policy
     return section
+
+
+def _elsewhere(options: Options, prefix: str, remarks: list[str]) -> dict[str, Any]:
+    """Return where vaults lie that are asked for with externalBackupPath."""
+    said = options.get(f"{prefix}storage_external")
+    if not said:
+        return {}
+    others = options.get("storage_external")
+    if prefix and others and is_shared(str(said), others):
+        remarks.append(
+            f"{prefix}storage_external: is the folder of storage_external, or one lies"
+            " in the other; such vaults are below that of the others now"
+        )
+        return {}
+    return {"elsewhere": str(said)}
 
 
 _FULL = ("7d/7d,1y/delete", "7d/delete")
@@ -182,9 +194,17 @@ def _not_taken(options: Options) -> Iterator[str]:
             yield f"{name}: is not known, and was left out"
 
 
-_TWICE = ("storage", "schedule", "eviction", "granular_eviction", "enabled")
+_TWICE = (
+    "storage",
+    "storage_external",
+    "schedule",
+    "eviction",
+    "granular_eviction",
+    "enabled",
+)
 _KNOWN = (
     "storage",
+    "storage_external",
     "schedule",
     "eviction",
     "granular_eviction",

@@ -138,7 +138,8 @@ def show_(
             table,
             vault_words.readable(item.path + end.get(item.kind, "")),
             show.amount(item.size) if item.kind is ItemKind.FILE else "",
-            show.moment(item.mtime_ns / 1e9),
+            # Folders of entries have none.
+            show.moment(item.mtime_ns / 1e9) if item.mtime_ns else "",
             item.sha256.hex()[:16] if item.sha256 else "",
         )
     out = show.console()

@@ -99,6 +99,11 @@ class Store(Value):
         default=None,
         description="folder of the vaults; without it, backups in the state folder",
     )
+    elsewhere: Path | None = Field(
+        default=None,
+        description="folder of the vaults that are asked for in a folder of their own"
+        " (externalBackupPath); without it, elsewhere in that of the vaults",
+    )
     compress: Literal["none", "zstd"] = Field(
         default="none", description="whether what is kept is compressed"
     )

@@ -255,7 +255,8 @@ class Config(Value):
     names: tuple[Annotated[str, AfterValidator(host_name)], ...] = Field(
         default=(),
         description="further names by which clients call this machine, as NAME or"
-        " NAME:PORT; requests under names we do not know are refused",
+        " NAME:PORT (443 for a proxy that speaks HTTPS); requests under names we do not"
+        " know are refused, and so are changes by pages of other ports",
     )
     tls: Tls | None = Field(
         default=None,

@@ -5,6 +5,7 @@ before anything is checked, so that what a variable says is checked like the res
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from syncd.core import cron, retention
@@ -23,6 +24,16 @@ HOURLY = "0 * * * *"
 
 BESIDE = "inc-backup-storage"
 """Folder of incremental vaults, below that of the others."""
+
+LISTEN = "127.0.0.1:3862"
+"""Where we listen where nothing is said."""
+
+EVERYWHERE = ("0.0.0.0", "::")
+PLAIN_PORT, TLS_PORT = "8080", "8443"
+"""Where the original listens."""
+
+CERTIFICATES = "/tls"
+"""The folder of its certificate and key."""
 
 Apply = Callable[[Said, str, str], None]
 """Puts into a section what a variable, of that name, says."""
@@ -45,6 +56,8 @@ def applied(
             APPLIES[name](said, name, environment[name].strip())
         except BadRequest as error:
             faults.append(Fault((), f"{name}: {error}"))
+    if not faults:
+        _reach(said, environment)
     return said, names, faults
 
 
@@ -63,7 +76,8 @@ def _copied(said: Any) -> Any:
 def _is_sound(said: Said) -> bool:
     """Tell whether what is put into is what it should be; else it is only checked."""
     section = said.get("backup")
-    if not (_is(section, dict) and _is(said.get("log"), dict)):
+    others = all(_is(said.get(key), dict) for key in ("log", "tls"))
+    if not (_is(section, dict) and others and _is(said.get("listen"), list)):
         return False
     inner = (section or {}).get("incremental")
     return all(_is(one, dict) and _is_section(one or {}) for one in (section, inner))
@@ -204,11 +218,85 @@ def _level(said: Said, _: str, text: str) -> None:
         _section(said, "log")["level"] = levels.get(level, level)
 
 
-def _no_objects(_: Said, __: str, text: str) -> None:
-    if is_true(text):
+def _elsewhere_incremental(said: Said, _: str, text: str) -> None:
+    """Say where; both stores would take the vaults of a common folder for theirs."""
+    others = (said["backup"].get("store") or {}).get("elsewhere")
+    if not text:
+        return
+    if others is not None and is_shared(text, others):
         raise BadRequest(
-            "vaults lie in a folder here, not in an object store; unset it"
+            "it is the folder of STORAGE_EXTERNAL, or one of them lies in the other;"
+            " each store looks after its own, so give it a folder for itself"
         )
+    _section(said, "backup", "incremental", "store")["elsewhere"] = text
+
+
+def is_shared(folder: str, other: Any) -> bool:
+    """Tell whether one folder is the other, or lies in it."""
+    one, two = PurePath(folder), PurePath(str(other))
+    return one.is_relative_to(two) or two.is_relative_to(one)
+
+
+def _protection(said: Said, _: str, text: str) -> None:
+    there = said.get("tls") is not None
+    if is_true(text) and not there:
+        said["tls"] = _certificates(CERTIFICATES)
+    if not is_true(text) and there:
+        raise BadRequest("the file says tls; take that out, or unset the variable")
+
+
+def _certificates_in(said: Said, _: str, text: str) -> None:
+    if text and said.get("tls") is not None:
+        said["tls"] = _certificates(text.rstrip("/"))
+
+
+def _certificates(folder: str) -> Said:
+    return {"certificate": f"{folder}/tls.crt", "key": f"{folder}/tls.key"}
+
+
+def _port(_: Said, __: str, text: str) -> None:
+    """Look at it only: where to listen takes several variables."""
+    sound = text.isascii() and text.isdecimal() and len(text) < 6
+    if text and not (sound and 0 < int(text) < 65536):
+        raise BadRequest(f"{text[:60]!a} is no port")
+
+
+def _host(_: Said, __: str, ___: str) -> None:
+    """Nothing yet, as above; what is no address is told as such."""
+
+
+def _reach(said: Said, environment: Mapping[str, str]) -> None:
+    """Add the address at which the original would be reached, where it is said."""
+    host = environment.get("BROADCAST_ADDRESS", "").strip()
+    tls = said.get("tls") is not None
+    port = environment.get("TLS_PORT", "").strip() if tls else ""
+    if not (host or port):
+        return
+    host, port = host or EVERYWHERE[0], port or (TLS_PORT if tls else PLAIN_PORT)
+    new = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    before = said.get("listen") or [LISTEN]
+    said["listen"] = [one for one in before if not _is_covered(one, host, port, new)]
+    said["listen"].append(new)
+
+
+def _is_covered(one: Any, host: str, port: str, new: str) -> bool:
+    """Tell whether an address cannot be listened on beside the new one."""
+    return one == new or (
+        host in EVERYWHERE and isinstance(one, str) and one.endswith(f":{port}")
+    )
+
+
+def _refused(why: str, *, is_on: Callable[[str], bool] = is_true) -> Apply:
+    """Return what refuses a switch that is on, as nothing here would follow it."""
+
+    def refuse(_: Said, __: str, text: str) -> None:
+        if is_on(text):
+            raise BadRequest(f"{why}; unset it")
+
+    return refuse
+
+
+_no_objects = _refused("vaults lie in a folder here, not in an object store")
 
 
 def _listed(text: str) -> Iterable[str]:
@@ -218,6 +306,7 @@ def _listed(text: str) -> Iterable[str]:
 def _incremental_ones() -> Iterator[tuple[str, Apply]]:
     inner = ("backup", "incremental")
     yield "INCREMENTAL_STORAGE", _at(*inner, "store", "path")
+    yield "INCREMENTAL_STORAGE_EXTERNAL", _elsewhere_incremental
     yield "INC_BACKUP_SCHEDULE", _schedule(False, *inner)
     yield "INC_EVICTION_POLICY", _policy(*inner, "eviction")
     yield "INC_GRANULAR_EVICTION_POLICY", _policy(*inner, "granular_eviction")
@@ -228,6 +317,7 @@ def _incremental_ones() -> Iterator[tuple[str, Apply]]:
 
 APPLIES: dict[str, Apply] = {
     "STORAGE": _at("backup", "store", "path"),
+    "STORAGE_EXTERNAL": _at("backup", "store", "elsewhere"),
     "BACKUP_SCHEDULE": _schedule(False, "backup"),
     # First which databases, then when.
     "SCHEDULED_DBS": _databases,
@@ -244,7 +334,20 @@ APPLIES: dict[str, Apply] = {
     "DATA_VALIDATION_ENABLED": _switch("backup", "daemon", "data_validation"),
     "ENABLE_INCREMENTAL": _incremental,
     **{name: _where_incremental(apply) for name, apply in _incremental_ones()},
+    # First whether, then with which.
+    "TLS_ENABLED": _protection,
+    "CERTS_PATH": _certificates_in,
+    "TLS_PORT": _port,
+    "BROADCAST_ADDRESS": _host,
     "S3_ENABLED": _no_objects,
+    "S3_ALIASES_USED": _no_objects,
+    "SKIP_LOCK_CHECK": _refused("what is not finished is never listed"),
+    "LOGS_TO_STDOUT": _refused(
+        "what jobs say is in their logs (syncd log JOB), not on the standard output"
+    ),
+    "MARKER_SET_COMMAND": _refused(
+        "no command is told of a marker, which is kept here and can be read", is_on=bool
+    ),
     "LOG_LEVEL": _level,
 }
 """What each variable does, in the order in which they are looked at."""

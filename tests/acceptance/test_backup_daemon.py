@@ -7,6 +7,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -128,6 +129,30 @@ def test_every_line_of_the_documentation(daemon):
     assert health["storage"]["dump_count"] == 2
     assert health["storage"]["last"]["id"] == kept
     assert health["storage"]["free_space"] > 0
+
+
+class Elsewhere(Guarded):
+    """A daemon that the environment tells where other vaults lie."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment, with that folder."""
+        return {**super().environment(), "STORAGE_EXTERNAL": str(self.external)}
+
+    @property
+    def external(self) -> Path:
+        """Return the folder of vaults in folders of their own."""
+        return self.home / "external"
+
+
+def test_vaults_lie_where_the_environment_says():
+    with Elsewhere() as daemon:
+        daemon.start()
+        _, backup = daemon.post("/backup", {"externalBackupPath": "some/where"})
+        assert daemon.polled(backup)[0] == 200
+
+        found = [place.parent for place in daemon.external.rglob("MANIFEST.sha256*")]
+        assert [place.name for place in found] == [backup]
+        assert daemon.external / "some" / "where" in found[0].parents
 
 
 def test_who_is_let_in(daemon):

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import re
+import sys
+import threading
 from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 
@@ -27,13 +29,44 @@ from tests.api.accounts import KEPT, PASSWORD, Town, town
 DATA = {"/backup/{vault}", "/incremental/backup/{vault}", "/backup/s3/{vault}"}
 """Where the backup daemon's API gives out what is in a vault."""
 
+LOOKED_AT = {
+    "/api/v1/backup/{backup}",
+    "/api/v1/data-validation/marker",
+    "/api/v1/restore/{id}",
+    "/evictionpolicy",
+    "/find",
+    "/health",
+    "/health/prometheus",
+    "/health/{more}",
+    "/incremental/evictionpolicy",
+    "/incremental/find",
+    "/incremental/health",
+    "/incremental/health/prometheus",
+    "/incremental/health/{more}",
+    "/incremental/jobstatus/{job}",
+    "/incremental/listbackups",
+    "/incremental/listbackups/{vault}",
+    "/jobstatus/{job}",
+    "/listbackups",
+    "/listbackups/{vault}",
+    "/swagger-ui",
+    "/swagger-ui/swagger.json",
+}
+"""What its clients look at without a login, unless ``read_login`` is set.
+
+By hand: whoever adds an address decides here whether it is open.
+"""
+
+NOT_LOOKED_AT = {
+    where for where, kind in daemon.routes() if "GET" not in kind.operations
+}
+"""Where looking is answered with 405, whoever looks."""
+
 LOOKS = {
     (where, method)
-    for where, _ in daemon.routes()
-    if where not in DATA
+    for where in LOOKED_AT | NOT_LOOKED_AT
     for method in ("GET", "HEAD", "OPTIONS")
 }
-"""What its clients ask without a login, unless ``read_login`` is set."""
 
 OPEN = LOOKS | {
     ("/health/live", "GET"),
@@ -280,6 +313,37 @@ async def test_signed_tokens(crowd):
     assert (await crowd.http.get("/session", headers=headers)).status_code == 401
     assert (await signed(crowd, refresh=newer["access"])).status_code == 401
     assert (await signed(crowd, email=OPERATOR, password="wrong")).status_code == 401
+
+
+class Spy:
+    """Notes which threads look for a module that is not loaded yet."""
+
+    def __init__(self, module: str) -> None:
+        self.threads: list[threading.Thread] = []
+        self._module = module
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self._module:
+            self.threads.append(threading.current_thread())
+
+
+@pytest.mark.parametrize("by", ["asking", "logging in"])
+async def test_what_signs_tokens_is_not_loaded_while_others_wait(
+    crowd, monkeypatch, by
+):
+    spy = Spy("jwt")
+    monkeypatch.delitem(sys.modules, "jwt")
+    monkeypatch.setattr(sys, "meta_path", [spy, *sys.meta_path])
+
+    if by == "asking":
+        headers = {"Authorization": "Bearer a.b.c"}
+        answers = [crowd.http.get("/session", headers=headers) for _ in range(3)]
+        assert {one.status_code for one in await asyncio.gather(*answers)} == {401}
+    else:
+        assert (await signed(crowd, email=OPERATOR, password=PASSWORD)).is_success
+
+    assert spy.threads
+    assert threading.main_thread() not in spy.threads
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
-from syncd.api.body import DEEPEST, check_type, document
-from syncd.errors import BadRequest, WrongType
+from syncd.api.body import DEEPEST, MOST_MARKS, check_type, document
+from syncd.errors import BadRequest, TooLarge, WrongType
 
 VALUES = st.recursive(
     st.none()
@@ -40,18 +40,34 @@ def test_what_json_says_comes_in(value):
         (b"9" * 20, "too large"),
         (b"9" * 5000, "not JSON"),
         (b'{"a": 1, "b": 2, "a": 3}', "'a' twice"),
+        (b'{"a": 1, "a": "x:y"}', "'a' twice"),
+        (b'{"a": {"b": 1, "b": 2}, "c": ":"}', "'b' twice"),
         (b'[{"x": {"a": 1, "a": 1}}]', "'a' twice"),
         (b'["\\ud800"]', "half a character"),
         (b'{"\\udfff": 1}', "half a character"),
         (b"[" * (DEEPEST + 2) + b"]" * (DEEPEST + 2), "nested"),
-        (b"[" * 100_000, "nested too deeply"),
-        (b'{"a":' * 100_000, "nested too deeply"),
+        (b"[" * 50_000, "nested too deeply"),
+        (b'{"a":' * 20_000, "nested too deeply"),
     ],
     ids=lambda one: str(one)[:20],
 )
 def test_what_is_refused(raw, words):
     with pytest.raises(BadRequest, match=words):
         document(raw)
+
+
+@pytest.mark.parametrize("part", [b"1,", b"[],", b'":",', b'"",'])
+def test_what_would_keep_everybody_waiting_is_refused_unread(part):
+    raw = b"[" + part * MOST_MARKS + b"1]"
+
+    with pytest.raises(TooLarge, match="more than 64000 values"):
+        document(raw)
+
+
+def test_a_long_text_is_no_burden():
+    text = "x" * 1_000_000
+
+    assert document(json.dumps({"a": text}).encode()) == {"a": text}
 
 
 @given(st.binary(max_size=200))

@@ -4,7 +4,10 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from syncd.api.gate import Gate
 from syncd.errors import NotAllowed
 
-GATE = Gate([("127.0.0.1", 3862), ("::1", 3862)], ["nas.local", "proxy:8000"])
+GATE = Gate(
+    [("127.0.0.1", 3862), ("::1", 3862)],
+    ["nas.local", "proxy:8000", "public.example:443"],
+)
 
 
 def a_request(method="GET", **headers):
@@ -28,6 +31,9 @@ def a_request(method="GET", **headers):
         "NAS.local:3862",
         "nas.local:99",
         "proxy:8000",
+        # Where the port is the usual one, nobody says it.
+        "public.example",
+        "public.example:443",
     ],
 )
 def test_names_of_ours(host):
@@ -45,6 +51,7 @@ def test_names_of_ours(host):
         "localhost:3862.evil.example",
         "proxy",
         "proxy:8001",
+        "public.example:444",
         "",
         "::1:3862",
     ],
@@ -77,6 +84,15 @@ def test_who_names_nobody_is_no_browser():
         {"Origin": "https://127.0.0.1:3862"},
         {"Origin": "http://127.0.0.1"},
         {"Origin": "127.0.0.1:3862"},
+        # Other services of a machine with a name of ours: they are not us.
+        {"Origin": "http://nas.local"},
+        {"Origin": "http://nas.local:9999"},
+        {"Origin": "https://nas.local:3862"},
+        {"Origin": "http://proxy"},
+        {"Origin": "http://proxy:8001"},
+        {"Origin": "http://public.example"},
+        {"Origin": "http://public.example:443"},
+        {"Origin": "https://public.example:3862"},
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "Cross-Site", "Origin": "http://127.0.0.1:3862"},
     ],
@@ -94,7 +110,11 @@ def test_foreign_pages_may_read_but_not_write(headers):
         {"Origin": "http://127.0.0.1:3862"},
         {"Origin": "http://LOCALHOST:3862"},
         {"Origin": "http://[::1]:3862", "Sec_Fetch_Site": "same-origin"},
-        {"Origin": "https://nas.local"},
+        {"Origin": "http://nas.local:3862"},
+        {"Origin": "http://NAS.local:3862"},
+        {"Origin": "http://proxy:8000"},
+        {"Origin": "https://proxy:8000"},
+        {"Origin": "https://public.example"},
     ],
 )
 def test_our_own_pages_may_write(headers):
@@ -106,7 +126,7 @@ WIDE = Gate([("0.0.0.0", 3862), ("10.0.0.7", 3862)], ["nas"], scheme="https")
 
 @pytest.mark.parametrize(
     "host",
-    ["10.0.0.7:3862", "192.168.1.5:3862", "[fe80::1]:3862", "192.168.1.5", "nas"],
+    ["10.0.0.7:3862", "192.168.1.5:3862", "[fe80::1]:3862", "192.168.1.5", "nas:3862"],
 )
 def test_beyond_loopback_an_address_in_figures_is_ours(host):
     WIDE.check(a_request(Host=host))
@@ -126,6 +146,8 @@ def test_beyond_loopback_other_names_are_not(host):
         "https://192.168.1.5",
         "http://192.168.1.5:3862",
         "https://evil.example",
+        "http://nas:3862",
+        "https://nas",
     ],
 )
 def test_beyond_loopback_pages_of_other_addresses_change_nothing(origin):

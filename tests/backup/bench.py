@@ -121,6 +121,7 @@ class Bench:
             "name": "full",
             "store": Part("m:s", {"path": str(state / "vaults")}),
             "path": state / "vaults",
+            "elsewhere": state / "elsewhere",
             "sources": {"s": Part("m:c"), "t": Part("m:c")},
             "default": "s",
             "zone": ZoneInfo("UTC"),

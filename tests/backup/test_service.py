@@ -1,11 +1,13 @@
 """What is asked of the engine: names, keys, refusals, policies, checks."""
 
 import asyncio
+import threading
 from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
+from syncd.backup import retaining
 from syncd.backup.marking import Notes
 from syncd.core import retention
 from syncd.core.backup import BackupRequest, RestoreRequest
@@ -421,3 +423,39 @@ async def test_a_look_takes_away_nothing_that_came_meanwhile(bench):
     await bench.runner.survey("full")
 
     assert (await bench.service.vault("new")).summary.stored == 77
+
+
+async def test_policies_decide_while_others_are_answered(bench, monkeypatch):
+    threads = []
+
+    def noted(*said):
+        threads.append(threading.current_thread())
+        return decided(*said)
+
+    decided = retaining.decided
+    monkeypatch.setattr(retaining, "decided", noted)
+    await have(bench, a_view("20200101T000000"))
+
+    assert len(await bench.service.evict_by_policy(who="me", dry_run=True)) == 1
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_room_is_told_without_looking_through_all_vaults(bench, monkeypatch):
+    for _ in range(3):
+        await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    views = await bench.service.vaults()
+    await bench.until(lambda: bench.runner.figures.sources["full", "s"].vaults == 3)
+
+    monkeypatch.setattr(vaults, "everything", None)
+    room = await bench.service.room()
+
+    assert room.size == sum(view.summary.stored for view in views) > 0
+
+
+async def test_a_vault_for_itself_lies_elsewhere(bench):
+    asked = BackupRequest(source="s", folder="some/where")
+    await bench.ended(await bench.service.back_up(asked, who="me"))
+
+    place = bench.workers.works[-1].store.options["path"]
+    assert place == str(bench.plan.elsewhere / "some" / "where")

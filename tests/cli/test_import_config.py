@@ -120,6 +120,19 @@ def test_incremental_ones(file):
     }
 
 
+def test_vaults_that_lie_elsewhere(file):
+    text = "incremental_enabled = true, storage_external = /external, command = full\n"
+    _, said = imported(file, f"{text}incremental_storage_external = /more")
+
+    section = said["backup"]
+    assert section["store"]["elsewhere"] == "/external"
+    assert section["incremental"]["store"]["elsewhere"] == "/more"
+
+    text, said = imported(file, f"{text}incremental_storage_external = /external/")
+    assert "elsewhere" not in said["backup"]["incremental"]["store"]
+    assert "# incremental_storage_external: is the folder of storage_external" in text
+
+
 def test_no_schedule(file):
     _, said = imported(file, 'schedule = "None"')
 

@@ -124,6 +124,13 @@ class TestShow:
 
         assert "its digest differs" in vault("show", "a").out
 
+    def test_what_has_no_time_is_shown_without_one(self, store):
+        keep(store, "untimed", {"old": None, "timed": None}, times={"old": 0})
+        shown = vault("show", "untimed").out
+
+        assert "1970" not in shown and "1969" not in shown
+        assert "2023-11-1" in shown
+
     def test_odd_names_do_not_act_up(self, store):
         keep(store, "odd", {"x\x1b[31m\udcff": b""})
         ended = vault("show", "odd")

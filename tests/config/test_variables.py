@@ -116,11 +116,122 @@ def section(said=None, **variables: str):
         ),
         ({"ENABLE_INCREMENTAL": "false"}, {"incremental": None}),
         ({"INC_EVICTION_POLICY": "1d/delete"}, {}),
+        (
+            {"STORAGE_EXTERNAL": "/external"},
+            {
+                "store": {
+                    "path": "/vaults",
+                    "compress": "zstd",
+                    "elsewhere": "/external",
+                }
+            },
+        ),
+        (
+            {
+                "ENABLE_INCREMENTAL": "true",
+                "STORAGE_EXTERNAL": "/external",
+                "INCREMENTAL_STORAGE_EXTERNAL": "/external-too",
+            },
+            {
+                "store": {
+                    "path": "/vaults",
+                    "compress": "zstd",
+                    "elsewhere": "/external",
+                },
+                "incremental": {
+                    "store": {
+                        "path": "/vaults/inc-backup-storage",
+                        "elsewhere": "/external-too",
+                    }
+                },
+            },
+        ),
+        (
+            {"ENABLE_INCREMENTAL": "true", "INCREMENTAL_STORAGE_EXTERNAL": "/more"},
+            {
+                "incremental": {
+                    "store": {
+                        "path": "/vaults/inc-backup-storage",
+                        "elsewhere": "/more",
+                    }
+                }
+            },
+        ),
+        ({"INCREMENTAL_STORAGE_EXTERNAL": "/more"}, {}),
+        ({"STORAGE_EXTERNAL": ""}, {}),
         ({"S3_ENABLED": "false"}, {}),
+        ({"S3_ALIASES_USED": "false"}, {}),
+        ({"SKIP_LOCK_CHECK": "false"}, {}),
+        ({"LOGS_TO_STDOUT": "False"}, {}),
+        ({"MARKER_SET_COMMAND": ""}, {}),
     ],
 )
 def test_what_each_does(variables, changed):
     assert section(**variables) == {**FILE["backup"], **changed}
+
+
+OURS = {"certificate": "/tls/tls.crt", "key": "/tls/tls.key"}
+USUAL = "127.0.0.1:3862"
+
+
+@pytest.mark.parametrize(
+    ("file", "variables", "changed"),
+    [
+        ({}, {"TLS_ENABLED": "true"}, {"tls": OURS}),
+        (
+            {},
+            {"TLS_ENABLED": "True", "CERTS_PATH": "/certs/"},
+            {"tls": {"certificate": "/certs/tls.crt", "key": "/certs/tls.key"}},
+        ),
+        ({}, {"TLS_ENABLED": "false", "CERTS_PATH": "/c", "TLS_PORT": "1"}, {}),
+        ({}, {"CERTS_PATH": "/certs/", "TLS_PORT": "8443"}, {}),
+        ({"tls": {"certificate": "a", "key": "b"}}, {"TLS_ENABLED": "true"}, {}),
+        (
+            {"tls": {"certificate": "a", "key": "b"}},
+            {"TLS_ENABLED": "true", "CERTS_PATH": "/tls"},
+            {"tls": OURS},
+        ),
+        (
+            {},
+            {"TLS_ENABLED": "true", "TLS_PORT": "9443"},
+            {"tls": OURS, "listen": [USUAL, "0.0.0.0:9443"]},
+        ),
+        (
+            {"listen": ["10.0.0.7:80"]},
+            {"TLS_ENABLED": "1", "TLS_PORT": "9443", "BROADCAST_ADDRESS": "10.0.0.7"},
+            {"tls": OURS, "listen": ["10.0.0.7:80", "10.0.0.7:9443"]},
+        ),
+        (
+            {},
+            {"TLS_ENABLED": "true", "BROADCAST_ADDRESS": "::"},
+            {"tls": OURS, "listen": [USUAL, "[::]:8443"]},
+        ),
+        (
+            {},
+            {"BROADCAST_ADDRESS": "127.0.0.1"},
+            {"listen": [USUAL, "127.0.0.1:8080"]},
+        ),
+        # What is there already cannot be listened on twice.
+        (
+            {"listen": [USUAL, "127.0.0.1:8080"]},
+            {"BROADCAST_ADDRESS": "0.0.0.0"},
+            {"listen": [USUAL, "0.0.0.0:8080"]},
+        ),
+        (
+            {"listen": ["127.0.0.1:8080"]},
+            {"BROADCAST_ADDRESS": "127.0.0.1"},
+            {"listen": ["127.0.0.1:8080"]},
+        ),
+        ({}, {"BROADCAST_ADDRESS": "", "TLS_PORT": ""}, {}),
+    ],
+)
+def test_where_it_listens_and_with_what_protection(file, variables, changed):
+    said = {**FILE, **file}
+
+    found, _, faults = applied(said, variables)
+
+    assert faults == []
+    assert found == {**said, **changed}
 
 
 def test_without_anything_said_it_says_all():
@@ -178,12 +289,38 @@ def test_the_level_of_the_log(text, level):
             "BACKUP_SCHEDULE: '61 * * * *': the minute",
         ),
         ({"S3_ENABLED": "true"}, "S3_ENABLED: vaults lie in a folder"),
+        ({"S3_ALIASES_USED": "true"}, "S3_ALIASES_USED: vaults lie in a folder"),
+        *(
+            (
+                {
+                    "ENABLE_INCREMENTAL": "true",
+                    "STORAGE_EXTERNAL": "/external",
+                    "INCREMENTAL_STORAGE_EXTERNAL": folder,
+                },
+                "INCREMENTAL_STORAGE_EXTERNAL: it is the folder of STORAGE_EXTERNAL",
+            )
+            for folder in ("/external/", "/external/more", "/")
+        ),
+        ({"TLS_PORT": "https"}, "TLS_PORT: 'https' is no port"),
+        ({"TLS_PORT": "65536"}, "TLS_PORT: '65536' is no port"),
+        ({"SKIP_LOCK_CHECK": "true"}, "SKIP_LOCK_CHECK: what is not finished"),
+        ({"LOGS_TO_STDOUT": "true"}, "LOGS_TO_STDOUT: what jobs say"),
+        ({"MARKER_SET_COMMAND": "set"}, "MARKER_SET_COMMAND: no command"),
     ],
 )
 def test_what_is_wrong_is_named(variables, words):
     _, _, (fault,) = applied(FILE, variables)
 
     assert words in fault.words
+
+
+def test_a_variable_does_not_take_away_the_protection_that_the_file_wants():
+    said = {**FILE, "tls": OURS}
+
+    found, _, (fault,) = applied(said, {"TLS_ENABLED": "false"})
+
+    assert found["tls"] == OURS
+    assert "TLS_ENABLED: the file says tls" in fault.words
 
 
 def test_several_sources_have_no_one_command():
@@ -206,6 +343,8 @@ def test_several_sources_have_no_one_command():
         {"backup": {"schedule": [1]}},
         {"backup": {"store": "x"}},
         {"backup": {"incremental": 1}},
+        {"tls": "x"},
+        {"listen": "x"},
     ],
 )
 def test_what_is_wrong_in_the_file_is_for_others_to_say(said):
@@ -237,6 +376,8 @@ def test_what_they_say_is_what_the_section_takes():
         "INC_BACKUP_SCHEDULE": "*/10 * * * *",
         "ALLOW_PREFIX": "1",
         "WATCH_NAMESPACE": "shop",
+        "STORAGE_EXTERNAL": "/external",
+        "INCREMENTAL_STORAGE_EXTERNAL": "/external-too",
     }
     said = section({}, **variables)
 
@@ -253,6 +394,15 @@ def test_the_file_is_read_with_them(tmp_path, monkeypatch):
 
     assert config.backup == {"eviction": "3/delete"}
     assert config.variables == ("EVICTION_POLICY",)
+    monkeypatch.setenv("TLS_ENABLED", "true")
+    monkeypatch.setenv("CERTS_PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"tls\.certificate: .*/tls\.crt"):
+        read(file)
+    monkeypatch.delenv("TLS_ENABLED")
+    monkeypatch.setenv("BROADCAST_ADDRESS", "0.0.0.0")
+    with pytest.raises(ConfigError, match=r"0\.0\.0\.0:8080 can be reached"):
+        read(file)
+    monkeypatch.delenv("BROADCAST_ADDRESS")
     monkeypatch.setenv("EVICTION_POLICY", "0/delete")
     with pytest.raises(ConfigError, match="EVICTION_POLICY"):
         read(file)

@@ -1,5 +1,6 @@
 """Backups: asked for, listed, found by their time."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,8 @@ STATS = {"application/json": {"type": "object", "required": ["id", "ts", "failed
 
 class Backup(DaemonHandler):
     """Backups, to be asked for."""
+
+    largest = None
 
     @on(
         "POST",
@@ -45,7 +48,7 @@ class Backup(DaemonHandler):
         earlier = [
             view
             for engine in engines
-            for view in shapes.listed(await engine.vaults())
+            for view in await self.all_listed(engine)
             if view.valid and shapes.is_granular(view) == partial
         ]
         if not earlier:
@@ -69,7 +72,7 @@ class Backups(DaemonHandler):
     @on("GET", content={"application/json": {"type": "array"}})
     async def names(self) -> None:
         """Answer the names of all backups, oldest first, failed ones too."""
-        views = shapes.listed(await self.backups.vaults())
+        views = await self.all_listed()
         self.say([view.summary.name for view in views])
 
 
@@ -85,10 +88,11 @@ class OneBackup(DaemonHandler):
             view = await self.listed(vault)
         except NotFound:
             raise told(f"backup {vault} not found") from None
-        self.say_stats(view)
+        await self.say_stats(view)
 
-    def say_stats(self, view: VaultView) -> None:
+    async def say_stats(self, view: VaultView) -> None:
         """Answer what is known of a backup."""
+        view = await self.view_for_asker(view)
         self.say(
             shapes.stats(
                 view,
@@ -117,11 +121,13 @@ class Find(OneBackup):
         if moment is None:
             raise Refused("ts is missing: milliseconds since 1970")
         wanted = number(moment)
-        views = shapes.listed(await backups.vaults())
-        view = None if wanted is None else shapes.since(views, wanted)
+        views = await self.all_listed(backups)
+        view = None
+        if wanted is not None:
+            view = await asyncio.to_thread(shapes.since, views, wanted)
         if view is None:
             raise told(f"backup with ts {requests.plain(moment)} or newer not found")
-        self.say_stats(view)
+        await self.say_stats(view)
 
 
 def number(said: Any) -> int | None:

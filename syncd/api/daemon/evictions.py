@@ -31,7 +31,10 @@ class Evict(DaemonHandler):
         """Delete what the policies give up, or tell what they say of every vault."""
         dry_run = self.given["dry_run"] in ("1", "true")
         decisions = await self.backups.evict_by_policy(who=self.asker, dry_run=dry_run)
-        self.say(msgspec.to_builtins(decisions) if dry_run else "Ok")
+        if dry_run:
+            self.finish(msgspec.json.encode(decisions) + b"\n")
+        else:
+            self.say("Ok")
 
 
 class EvictOne(DaemonHandler):

@@ -4,18 +4,23 @@ Bodies and statuses are those that its clients know, byte by byte where they loo
 bytes; see the reference for where they differ, and why.
 """
 
+import asyncio
 import json
 from email.message import Message
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from syncd.api import body
 from syncd.api.backups import Backups
+from syncd.api.daemon import shapes
 from syncd.api.handler import Handler
 from syncd.api.manners import DaemonManners
 from syncd.api.operation import Operation
 from syncd.core.backup import VaultView
-from syncd.core.permission import Action
+from syncd.core.job import Job
+from syncd.core.permission import NOBODY, Action
 from syncd.errors import BadRequest, NotFound, SyncdError, Unavailable, WrongType
 
 INCREMENTAL = "/incremental"
@@ -25,6 +30,10 @@ NO_SUCH_METHOD = "The method is not allowed for the requested URL."
 HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
 """What curl says of a body when it is told nothing."""
+
+
+SMALL = 16 << 10
+"""Bytes of a body that names no databases: anybody may send those that only look."""
 
 
 class Refused(SyncdError):
@@ -56,6 +65,7 @@ class DaemonHandler(Handler):
     """A resource of the backup daemon's API, perhaps with an incremental twin."""
 
     problem: ClassVar[str] = "DaemonProblem"
+    largest: ClassVar[int | None] = SMALL
     reads: ClassVar[Action | None] = Action.BACKUP_READ
     changes: ClassVar[Action | None] = Action.BACKUP_RUN
     challenge = 'Basic realm="Authentication Required"'
@@ -99,6 +109,47 @@ class DaemonHandler(Handler):
             raise NotFound(f"vault {vault} lies in a folder of its own")
         return view
 
+    async def all_listed(self, backups: Backups | None = None) -> list[VaultView]:
+        """Return the vaults that lists name, oldest first."""
+        views = await (backups or self.backups).vaults()
+        # There may be thousands, and to sort these takes more than others may wait.
+        return await asyncio.to_thread(shapes.listed, views)
+
+    # Telling no more than what is for whoever asks.
+
+    async def job_for_asker(self, job: Job) -> Job:
+        """Return a job, without what commands said of its failure for somebody unknown.
+
+        Anybody may ask for its status, and output may hold anything.
+        """
+        brief = shapes.reason(job.error)
+        if brief == job.error or await self.may_hear_output():
+            return job
+        return replace(job, error=brief)
+
+    async def view_for_asker(self, view: VaultView) -> VaultView:
+        """Return a vault likewise."""
+        failed = view.summary.failed
+        if failed is None or shapes.reason(failed) == failed:
+            return view
+        if await self.may_hear_output():
+            return view
+        summary = replace(view.summary, failed=shapes.reason(failed))
+        return replace(view, summary=summary)
+
+    async def may_hear_output(self) -> bool:
+        """Tell whether who asks may read logs; who does not prove to be anybody, not.
+
+        Addresses that are open have not looked at that yet.
+        """
+        try:
+            who = self.who
+            if who is NOBODY:
+                who = await self.desk.auth.enter(self.request)
+            return who.may(Action.BACKUP_READ)
+        except SyncdError:
+            return False
+
     # Letting in.
 
     def needed(self, method: str) -> Action | None:
@@ -116,19 +167,20 @@ class DaemonHandler(Handler):
     # Reading.
 
     def _read_body(self, operation: Operation) -> None:
-        if self._received > self.desk.body_limit:
-            raise self._too_large()
         if operation.body is not None:
             self.document = self.read_object()
-        elif self._body and self.read_object():
+        elif self._received and self.read_object():
             raise BadRequest("this address takes no body")
 
     def read_object(self) -> dict[str, Any]:
         """Return what the body says, nothing for none.
 
         What does not say its type, or only what curl says of everything, is read as
-        JSON too: a body is never passed over. Raise BadRequest, WrongType or Refused.
+        JSON too: a body is never passed over. Raise BadRequest, WrongType, TooLarge or
+        Refused.
         """
+        if self._received > self.body_limit:
+            raise self._too_large()
         kind = self._kind()
         if not self._body and kind != "application/json":
             return {}

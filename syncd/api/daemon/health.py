@@ -1,12 +1,13 @@
 """Health: whether the newest backup is a good one, and how much room there is."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from syncd.api.backups import Backups
 from syncd.api.daemon import shapes
 from syncd.api.daemon.handler import DaemonHandler
 from syncd.api.operation import on
+from syncd.core.backup import VaultView
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 HEALTH = {"application/json": {"type": "object", "required": ["status", "storage"]}}
@@ -33,10 +34,15 @@ class Health(DaemonHandler):
     @on("GET", content=HEALTH)
     async def health(self, *_: str) -> None:
         """Answer UP, or Warning if the newest backup failed; room; newest backups."""
-        self.say(await health(self.backups))
+        self.say(await self.figures())
+
+    async def figures(self) -> dict[str, Any]:
+        """Return the health object."""
+        views = await self.all_listed()
+        return await health(self.backups, views, self.view_for_asker)
 
 
-class Scrape(DaemonHandler):
+class Scrape(Health):
     """Health, as Prometheus reads it."""
 
     counted = False
@@ -44,14 +50,20 @@ class Scrape(DaemonHandler):
     @on("GET", content={EXPOSITION: {"type": "string"}})
     async def scrape(self) -> None:
         """Answer the figures of the health object as gauges."""
-        said = await health(self.backups)
+        said = await self.figures()
         self.set_header("Content-Type", EXPOSITION)
         self.finish("".join(gauges(said)))
 
 
-async def health(backups: Backups) -> dict[str, Any]:
-    """Return the health object."""
-    views = shapes.listed(await backups.vaults())
+async def health(
+    backups: Backups,
+    views: Sequence[VaultView],
+    told: Callable[[VaultView], Awaitable[VaultView]],
+) -> dict[str, Any]:
+    """Return the health object, of vaults with the oldest first.
+
+    ``told`` is what the asker may hear of a vault.
+    """
     good = [view for view in views if not shapes.is_failed(view)]
     room = await backups.room()
     storage: dict[str, Any] = {
@@ -64,7 +76,7 @@ async def health(backups: Backups) -> dict[str, Any]:
         "used_inodes": room.used_inodes,
     }
     if views:
-        storage["last"] = shapes.brief(views[-1])
+        storage["last"] = shapes.brief(await told(views[-1]))
     if good:
         storage["lastSuccessful"] = shapes.brief(good[-1])
     if proven := [view for view in good if view.proven is not None]:

@@ -30,7 +30,10 @@ class JobStatus(DaemonHandler):
         content={"application/json": {"type": "object"}},
     )
     async def status(self, job: str) -> None:
-        """Answer how a job is: 206 until it ends, then 200, or 500 if it failed."""
+        """Answer how a job is: 206 until it ends, then 200, or 500 if it failed.
+
+        Who may read logs is told the last lines of its output.
+        """
         backups = self.backups
         unknown = f"Sorry, no job '{job}' recorded in database"
         try:
@@ -40,7 +43,10 @@ class JobStatus(DaemonHandler):
             raise Refused(unknown, HTTPStatus.NOT_FOUND) from None
         log = b""
         if found.state in (State.FAILED, State.CANCELED):
-            log = await self._tail(found)
+            if await self.may_hear_output():
+                log = await self._tail(found)
+            else:
+                found = await self.job_for_asker(found)
         said = shapes.job(found, log, incremental=self.is_incremental)
         self.say(said, _HTTP[said["status"]])
 

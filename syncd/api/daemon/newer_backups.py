@@ -19,6 +19,8 @@ BLOB_PATH = Word("blobPath", "The folder of the backup, as it was given.")
 class NewerBackups(Newer):
     """Backups, to be asked for."""
 
+    largest = None
+
     @on(
         "POST",
         body={"type": "object"},
@@ -41,7 +43,7 @@ class NewerBackup(Newer):
     @on("GET", content=newer.OBJECT)
     async def status(self, backup: str) -> None:
         """Answer how a backup is; 404 also once it was deleted."""
-        job = await self._job(backup)
+        job = await self.job_for_asker(await self._job(backup))
         self.say(newer.backup(job, await self._vault(job)))
 
     async def _job(self, backup: str) -> Job:
@@ -93,6 +95,7 @@ def _databases(said: dict[str, Any]) -> list[str] | None:
     databases = said.get("databases")
     if not isinstance(databases, list | None):
         raise bad("databases must be a list of names")
+    requests.check_number(databases or [], "databases")
     for name in databases or []:
         try:
             requests.check_name(name)

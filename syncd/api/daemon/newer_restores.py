@@ -23,6 +23,7 @@ Items = list[dict[str, str]]
 class NewerRestore(Newer):
     """A backup, to be restored from; or a restore of it: the id tells which."""
 
+    largest = None
     changes = Action.BACKUP_RESTORE
 
     @on(
@@ -67,7 +68,8 @@ class NewerRestore(Newer):
     @on("GET", content=newer.OBJECT)
     async def status(self, id: str) -> None:
         """Answer how a restore is."""
-        self.say(newer.restore(await self.job_of(Kind.RESTORE, id)))
+        job = await self.job_of(Kind.RESTORE, id)
+        self.say(newer.restore(await self.job_for_asker(job)))
 
     @on(
         "DELETE",
@@ -93,6 +95,7 @@ def _items(said: Any) -> Items:
     """Return what is to be restored as what; raise Refused."""
     if not isinstance(said, list | None):
         raise bad("databases must be a list of objects")
+    requests.check_number(said or [], "databases")
     items = [_item(one, f"databases[{place}]") for place, one in enumerate(said or [])]
     if len({item[FROM] for item in items}) < len(items):
         raise bad(f"databases: each {FROM} can be restored once")

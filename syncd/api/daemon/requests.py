@@ -1,6 +1,6 @@
 """From the bodies of the backup daemon's API to what is asked of the engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
@@ -29,7 +29,13 @@ RESTORE = frozenset(
 TRUE = frozenset({"true", "1", "t", "y", "yes"})
 INNER = frozenset({"collections", "tables"})
 LONGEST = 1000
-"""Characters of a name."""
+"""Characters of a path."""
+
+LONGEST_NAME = 255
+"""Bytes of a database's name."""
+
+MOST = 10_000
+"""Databases that may be named: these are looked at while everybody waits."""
 
 
 def backup(
@@ -99,6 +105,7 @@ def databases_of(body: Body) -> list[Any] | None:
         return None
     if not isinstance(said, list):
         raise failed("dbs must be a list of databases", HTTPStatus.BAD_REQUEST)
+    check_number(said, "dbs")
     for one in said:
         _check_database(one)
     return said or None
@@ -127,11 +134,18 @@ def truth(said: Any) -> bool:
     return bool(said)
 
 
+def check_number(said: Collection[Any], name: str) -> None:
+    """Raise Refused for more databases than can be named."""
+    if len(said) > MOST:
+        reason = f"{name} has {len(said)} databases; say {MOST} at most"
+        raise failed(reason, HTTPStatus.BAD_REQUEST)
+
+
 def check_name(said: Any) -> None:
     """Raise BadRequest for what cannot be the name of a database."""
-    if not isinstance(said, str) or not 0 < len(said) <= LONGEST:
+    if not isinstance(said, str) or not 0 < len(said.encode()) <= LONGEST_NAME:
         raise BadRequest(
-            f"a database has a name of 1 to {LONGEST} characters, not {shown(said)}"
+            f"a database has a name of 1 to {LONGEST_NAME} bytes, not {shown(said)}"
         )
     if not (said[0].isalnum() or said[0] in "-_") or not said.isprintable():
         raise BadRequest(
@@ -159,6 +173,7 @@ def _check_database(one: Any) -> None:
 
 def _names(body: Body) -> dict[str, str]:
     names = dict(body.get("changeDbNames") or {})
+    check_number(names, "changeDbNames")
     for pair in names.items():
         for name in pair:
             check_name(name)

@@ -1,5 +1,6 @@
 """Restores: of a vault by its name or time, and from no vault at all."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ SWITCHED_OFF = (
 class Restore(DaemonHandler):
     """Restores of a vault, to be asked for."""
 
+    largest = None
     changes = Action.BACKUP_RESTORE
 
     @on(
@@ -64,8 +66,10 @@ class Restore(DaemonHandler):
                 raise failed(f"backup {requests.plain(said)} not found")
             return said
         wanted = number(body["ts"])
-        views = [one for one in await self.backups.vaults() if one.valid]
-        found = None if wanted is None else shapes.since(shapes.listed(views), wanted)
+        views = [one for one in await self.all_listed() if one.valid]
+        found = None
+        if wanted is not None:
+            found = await asyncio.to_thread(shapes.since, views, wanted)
         if found is None:
             moment = requests.plain(body["ts"])
             raise failed(f"a valid backup with ts {moment} or newer not found")
@@ -75,6 +79,7 @@ class Restore(DaemonHandler):
 class ExternalRestore(DaemonHandler):
     """Restores that need no vault: the source knows where to take it from."""
 
+    largest = None
     changes = Action.BACKUP_RESTORE
 
     @on("POST", body={"type": "object"}, optional=True, content=ID)

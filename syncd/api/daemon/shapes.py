@@ -21,7 +21,9 @@ STATUS = {
     State.CANCELED: "Failed",
 }
 
-_TIME = re.compile(r"(?:.*_)?(\d{8}T\d{6})", re.ASCII | re.IGNORECASE)
+_TIME = re.compile(
+    r"(?:.*_)?(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", re.ASCII | re.IGNORECASE
+)
 
 
 def task(job: Job) -> str:
@@ -49,6 +51,15 @@ def _trouble(one: Job, log: bytes) -> str:
     return between.join(f"{line}\n" for line in lines)
 
 
+def reason(error: str) -> str:
+    """Return why something failed, without what a command said of it.
+
+    That follows on further lines.
+    """
+    first, more, _ = error.partition("\n")
+    return first.rstrip(": ") if more else error
+
+
 def milliseconds(view: VaultView) -> int:
     """Return the time in a vault's name, in milliseconds since 1970.
 
@@ -58,7 +69,7 @@ def milliseconds(view: VaultView) -> int:
     if found := _TIME.fullmatch(view.summary.name):
         try:
             # Without a zone that is what the machine's own clock showed.
-            shown = datetime.strptime(found[1].upper(), "%Y%m%dT%H%M%S").astimezone()
+            shown = datetime(*map(int, found.groups())).astimezone()  # type: ignore[arg-type]
         except (OverflowError, ValueError):
             pass
         else:

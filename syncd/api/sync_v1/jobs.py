@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -31,14 +31,12 @@ STORE = Word("store", "Only of this store; full, if not said.", STORES)
 REFUSED = [HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE]
 
 
-class JobView(Struct, frozen=True, kw_only=True):
-    """A job as the API shows it; times are seconds since 1970."""
+class JobBrief(Struct, frozen=True, kw_only=True):
+    """A job as lists show it; times are seconds since 1970."""
 
     id: str
     kind: Kind
     state: State
-    asked: dict[str, Any]
-    """What was asked for."""
     source: str
     store: str
     vault: str | None
@@ -59,6 +57,13 @@ class JobView(Struct, frozen=True, kw_only=True):
     progress: Progress
     seconds_left: float | None
     """How long it may still take, as far as its progress tells."""
+
+
+class JobView(JobBrief, frozen=True, kw_only=True):
+    """A job with all there is to it."""
+
+    asked: dict[str, Any]
+    """What was asked for."""
     result: dict[str, Any]
     """What came of it."""
 
@@ -67,17 +72,20 @@ class JobList(Struct, frozen=True):
     """Some of the jobs, newest first."""
 
     total: int
-    jobs: list[JobView]
+    jobs: list[JobBrief]
 
 
-def view(job: Job, now: float) -> JobView:
+Shown = TypeVar("Shown", bound=JobBrief)
+
+
+def view(job: Job, now: float, kind: type[Shown]) -> Shown:
     """Return a job as it is shown."""
     shown = {
         name: getattr(job, name)
-        for name in JobView.__struct_fields__
+        for name in kind.__struct_fields__
         if hasattr(job, name)
     }
-    return JobView(**shown, seconds_left=seconds_left(job, now))
+    return kind(**shown, seconds_left=seconds_left(job, now))
 
 
 def seconds_left(job: Job, now: float) -> float | None:
@@ -122,7 +130,7 @@ class Copying(Handler):
 
     def shown(self, job: Job) -> JobView:
         """Return a job as it is shown."""
-        return view(job, self.desk.rooms.now())
+        return view(job, self.desk.rooms.now(), JobView)
 
     def accepted(self, job: Job) -> JobView:
         """Return a job that was just asked for, as the answer."""
@@ -152,7 +160,7 @@ class Jobs(Copying):
         errors=REFUSED,
     )
     async def list(self) -> JobList:
-        """List jobs, newest first."""
+        """List jobs, newest first, without what was asked for and what came of it."""
         given = dict(self.given)
         kind, state = given.pop("kind"), given.pop("state")
         total, some = await self.engine(given.pop("store")).jobs(
@@ -160,7 +168,8 @@ class Jobs(Copying):
             kind=Kind(kind) if kind else None,
             state=State(state) if state else None,
         )
-        return JobList(total, [self.shown(job) for job in some])
+        now = self.desk.rooms.now()
+        return JobList(total, [view(job, now, JobBrief) for job in some])
 
 
 class OneJob(Copying):

@@ -130,7 +130,7 @@ class SignedTokens(Handler):
             pair = Pair(said.email, said.password)
             user = await auth.by_password(pair, str(self.request.remote_ip))
             self.who = as_user(user, "password")
-        keys: Keys = auth.keys(user)
+        keys: Keys = await auth.keys(user)
         return KeysView(keys.access, keys.refresh, "Bearer", ACCESS)
 
 

@@ -310,8 +310,11 @@ class Command:
 def _trouble(
     ended: Ended, said: Output, timeout: float | None, *, wrote: bool = True
 ) -> str:
-    """Return why it failed, with its last words; empty if it did not."""
-    words = ": ".join(["", "\n".join(said.last())]) if said.last() else ""
+    """Return why it failed; empty if it did not.
+
+    Its last words follow on lines of their own: not everybody is told these.
+    """
+    words = "\n".join([":", *said.last()]) if said.last() else ""
     if ended.late:
         return f"took longer than {timeout:g} s, and was ended{words}"
     if ended.code:

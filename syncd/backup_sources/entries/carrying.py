@@ -11,12 +11,13 @@ from itertools import count
 from uuid import uuid4
 
 from syncd.backup_sources.entries.giving import Giving, Portion
-from syncd.backup_sources.entries.items import target_of
+from syncd.backup_sources.entries.items import shown, target_of
 from syncd.backup_sources.entries.planning import BLOCKED, COUNTED, Deed, Plan, Step
 from syncd.backup_sources.entries.tally import Tally
 from syncd.core.change import Amend, Delete, Put
 from syncd.core.file import Kind
 from syncd.core.keeping import Loss
+from syncd.core.path import readable
 from syncd.drivers.contract import Content, Driver, Writing, Written
 from syncd.errors import StorageChanged, StorageError
 from syncd.vaults.contract import Vault
@@ -37,7 +38,7 @@ async def carry_out(
         await carrier.carry_out(plan, vault)
     finally:
         driver.made_parents()
-    return carrier.counts(), carrier.failed
+    return carrier.counts(), carrier.troubles()
 
 
 class _Carrier:
@@ -48,10 +49,14 @@ class _Carrier:
         self._counts: Counter[str] = Counter()
         self._ids = count(1)
         self._cause = uuid4().hex[:8]
-        self.failed: dict[str, str] = {}
+        self._failed: dict[str, tuple[Step, str]] = {}
 
     def counts(self) -> dict[str, int]:
         return {deed: self._counts[deed] for deed in [*COUNTED.values(), "bytes"]}
+
+    def troubles(self) -> dict[str, str]:
+        """Return what could not be done and why; the paths are for people."""
+        return {self._shown(step): why for step, why in self._failed.values()}
 
     async def carry_out(self, plan: Plan, vault: Vault) -> None:
         for step in plan.steps:
@@ -64,7 +69,7 @@ class _Carrier:
             step
             for step in plan.steps
             if step.deed in (Deed.CREATE, Deed.REPLACE)
-            and self._name(step) not in self.failed
+            and self._name(step) not in self._failed
         ]
         amended = [step for step in plan.steps if step.deed is Deed.AMEND]
         folders = [step for step in work if step.kind is Kind.DIRECTORY]
@@ -207,6 +212,9 @@ class _Carrier:
     def _name(self, step: Step) -> str:
         return step.item.path if step.item else self._before + step.path
 
+    def _shown(self, step: Step) -> str:
+        return shown(step.item) if step.item else self._before + readable(step.path)
+
     def _done(self, step: Step, bytes: int) -> None:
         self._counts[COUNTED[step.deed]] += 1
         self._counts["bytes"] += bytes
@@ -216,7 +224,7 @@ class _Carrier:
         words = str(error)
         if isinstance(error, StorageChanged):
             words = f"{words}: somebody changed it meanwhile, and it stays as it is"
-        self.failed[self._name(step)] = words
+        self._failed[self._name(step)] = step, words
 
 
 def _content(content: int | Content) -> Content:

@@ -1,7 +1,7 @@
 """A path of an entry as an item of a vault, and back."""
 
 from syncd.core.file import Kind, Seen
-from syncd.core.path import from_bytes, to_bytes
+from syncd.core.path import from_bytes, readable, to_bytes
 from syncd.core.vault import Item, ItemKind
 
 _FILE = ItemKind.FILE
@@ -40,6 +40,11 @@ def kind_of(item: Item) -> Kind:
 def path_of(item: Item, before: str) -> str:
     """Return the path on an entry; ``before`` is the database and a slash."""
     return _text(item.path.removeprefix(before))
+
+
+def shown(item: Item) -> str:
+    """Return the item's path for people."""
+    return readable(_text(item.path))
 
 
 def target_of(item: Item) -> str | None:

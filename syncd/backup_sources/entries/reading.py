@@ -62,9 +62,9 @@ class Entry:
         self._tally = tally
         self._found: list[Seen] = []
         self.torn: list[str] = []
-        """Items that kept changing while they were read."""
+        """Paths, for people, of items that kept changing while they were read."""
         self.failed: dict[str, str] = {}
-        """Items that could not be read, and why."""
+        """Paths, for people, of items that could not be read, and why."""
 
     async def read(self) -> None:
         """Read all of it; raise StorageError if the entry fails, Broken if it is the
@@ -78,7 +78,11 @@ class Entry:
         finally:
             await contents.close()
         unreadable = self._driver.unreadable()
-        self.failed |= {self._before + path: why for path, why in unreadable.items()}
+        self.failed |= {self._shown(path): why for path, why in unreadable.items()}
+
+    def _shown(self, path: str) -> str:
+        """Return what a path is called where words are: valid Unicode, always."""
+        return self._before + readable(path)
 
     async def _read_new(self, contents: Contents) -> bool:
         """Take what is not known yet; tell whether anything of that had to be read."""
@@ -133,7 +137,7 @@ class Entry:
             if isinstance(answer, StorageChanged):
                 changed.append(one)
             elif answer is not None:
-                self.failed[one.item.path] = str(answer)
+                self.failed[self._shown(one.seen.path)] = str(answer)
         return await self._looked_at(changed)
 
     def _unchanged(self, items: Sequence[Item]) -> list[Item]:
@@ -168,13 +172,13 @@ class Entry:
         seen = await self._driver.look([one.seen.path for one in left])
         for one, now in zip(left, seen, strict=True):
             if isinstance(now, StorageError):
-                self.failed[one.item.path] = str(now)
+                self.failed[self._shown(one.seen.path)] = str(now)
             elif now is not None:
                 again.append(
                     _One(now, item_of(self._before, now), one.tried, one.taken)
                 )
             elif one.taken:
-                self.torn.append(one.item.path)
+                self.torn.append(self._shown(one.seen.path))
             # Else it is gone, and so it would be had we come a moment later.
         return again
 
@@ -183,9 +187,9 @@ class Entry:
         if one.tried < tries:
             return False
         if one.taken:
-            self.torn.append(one.item.path)
+            self.torn.append(self._shown(one.seen.path))
         else:
-            self.failed[one.item.path] = (
+            self.failed[self._shown(one.seen.path)] = (
                 f"{readable(one.seen.path)} kept changing, and could not be read"
             )
         return True

@@ -25,7 +25,7 @@ from syncd.backup_sources.entries.planning import (
 from syncd.backup_sources.entries.tally import Tally
 from syncd.core.backup import Report, Restoring
 from syncd.core.file import Kind, Seen
-from syncd.core.path import checked
+from syncd.core.path import checked, readable
 from syncd.core.vault import Item
 from syncd.drivers.contract import Driver
 from syncd.errors import BadRequest, ConfigError, NotFound, StorageError
@@ -59,7 +59,7 @@ async def restore(
     tally = Tally(tell.progress, "comparing")
     for way, some in zip(ways, items, strict=True):
         try:
-            async with opened(way.entry, entries[way.entry]) as driver:
+            async with opened(entries[way.entry]) as driver:
                 made = await _planned(driver, way, some, wanted.delete, tally)
                 if wanted.dry_run:
                     done, troubles = made.counts(), _blocked(way, made)
@@ -182,7 +182,7 @@ async def _there(driver: Driver, way: Way) -> dict[str, Seen]:
             there.update((one.path, one) for one in found)
     if unreadable := driver.unreadable():
         path, why = next(iter(unreadable.items()))
-        raise StorageError(f"{path or '/'} cannot be compared: {why}")
+        raise StorageError(f"{readable(path) or '/'} cannot be compared: {why}")
     return there
 
 
@@ -223,7 +223,7 @@ async def _same(contents: Contents, steps: Sequence[Step]) -> list[bool]:
 
 def _blocked(way: Way, made: Plan) -> dict[str, str]:
     return {
-        f"{way.entry}/{step.path}": BLOCKED
+        f"{way.entry}/{readable(step.path)}": BLOCKED
         for step in made.steps
         if step.deed is Deed.BLOCKED
     }

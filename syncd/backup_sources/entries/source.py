@@ -48,7 +48,7 @@ class Entries:
         left_alone = 0
         for name in names:
             try:
-                async with opened(name, self._entries[name]) as driver:
+                async with opened(self._entries[name]) as driver:
                     entry = Entry(name, driver, into, tally)
                     await entry.read()
                     left_alone += driver.left_alone()
@@ -89,12 +89,10 @@ class Entries:
         missing = []
         for name, storage in self._entries.items():
             try:
-                async with opened(name, storage):
+                async with opened(storage):
                     pass
             except (StorageError, ConfigError) as error:
-                said = str(error)
-                named = said.startswith(f"{name}: ")
-                missing.append(said if named else f"{name}: {said}")
+                missing.append(f"{name}: {error}")
         return Health(
             reachable=len(missing) < len(self._entries),
             detail="\n".join(missing),

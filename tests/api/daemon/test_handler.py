@@ -1,6 +1,8 @@
 """What every address does alike: who is let in, and what is said of the impossible."""
 
 import base64
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from syncd.api import daemon
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import Pair
+from syncd.api.daemon import shapes
+from syncd.core.backup import VaultView
 from syncd.errors import NoRoom
 
 RIGHT = "Basic " + base64.b64encode(b"me:right").decode()
@@ -115,6 +119,33 @@ class TestWithLoginForReaders:
         assert (await http.head("/listbackups")).status_code == 401
 
 
+LARGE = {
+    "/backup",
+    "/restore",
+    "/external/restore",
+    "/api/v1/backup",
+    "/api/v1/restore/{id}",
+    # Archives, which are not kept in memory.
+    "/restore/backup",
+}
+"""What names databases, or says whatever a source wants to know."""
+
+
+@pytest.mark.parametrize("with_incremental", [True])
+@pytest.mark.parametrize(
+    "one", [one for one in ADDRESSES if one[0] != "GET" or one[1].endswith("/find")]
+)
+async def test_small_requests_are_small(http, one):
+    body = {"json": {"ts": 1, "more": "x" * 20_000}}
+
+    answer = await asked(http, one, **body)
+
+    is_large = one[1].removeprefix("/incremental") in LARGE
+    assert (answer.status_code == 413) is not is_large
+    if not is_large:
+        assert "larger than 16384 bytes" in answer.text
+
+
 TWINS = [one for one in ADDRESSES if one[1].startswith("/incremental")]
 
 
@@ -217,3 +248,32 @@ async def test_every_address_is_there(http):
     ):
         assert where in dict(daemon.routes())
         assert (await http.options(filled(where))).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [
+        ("GET", "/listbackups"),
+        ("GET", "/find?ts=1"),
+        ("GET", "/health"),
+        ("GET", "/health/prometheus"),
+        ("POST", "/restore"),
+    ],
+)
+async def test_vaults_are_sorted_while_others_are_answered(
+    http, backups, monkeypatch, method, where
+):
+    threads = []
+
+    def noted(views: Iterable[VaultView]) -> list[VaultView]:
+        threads.append(threading.current_thread())
+        return listed(views)
+
+    listed = shapes.listed
+    monkeypatch.setattr(shapes, "listed", noted)
+    backups.add("20260101T000000")
+    more = {"json": {"ts": 1}} if method == "POST" else {}
+
+    assert (await http.request(method, where, **more)).status_code == 200
+    assert threads
+    assert threading.main_thread() not in threads

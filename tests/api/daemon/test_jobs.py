@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from syncd.api.auth import Auth, Policy
+from syncd.api.credentials import Pair
 from syncd.core.job import Event, State
 
 
@@ -120,6 +122,62 @@ async def test_many_ask_at_once(http, backups):
 
     assert {answer.status_code for answer in answers} == {206}
     assert {answer.json()["status"] for answer in answers} == {"Processing"}
+
+
+class TestWhoHearsOutput:
+    """What commands said may hold anything, so it is for those who are known."""
+
+    WORDS = "command: ended with 3:\npassword is hunter2"
+
+    @pytest.fixture
+    def auth(self):
+        return Auth(policy=Policy(pair=Pair("me", "right")))
+
+    @pytest.fixture
+    async def job(self, http, backups):
+        asked = {"blobPath": "there"}
+        answer = await http.post("/api/v1/backup", json=asked, auth=("me", "right"))
+        job = backups.step(answer.json()["backupId"], Event.START)
+        backups.logs[job.id] = b"the log has hunter2"
+        backups.step(job.vault, Event.FAIL, self.WORDS)
+        # Those in folders of their own are not listed.
+        backups.add("20260101T000000", failed=self.WORDS)
+        return job.vault
+
+    @pytest.mark.parametrize("auth_", [None, ("me", "wrong"), ("", "")])
+    async def test_nobody_is_told_the_reason_only(self, http, job, auth_):
+        for where in self.addresses(job):
+            answer = await http.get(where, auth=auth_)
+            assert answer.status_code in (200, 500)
+            assert "command: ended with 3" in answer.text
+            assert "hunter2" not in answer.text
+
+    async def test_who_is_logged_in_is_told_all(self, http, job):
+        for where in self.addresses(job):
+            answer = await http.get(where, auth=("me", "right"))
+            assert "password is hunter2" in answer.text
+        said = (await http.get(f"/jobstatus/{job}", auth=("me", "right"))).json()
+        assert "the log has hunter2" in said["err"]
+
+    def addresses(self, job: str) -> list[str]:
+        return [
+            f"/jobstatus/{job}",
+            f"/api/v1/backup/{job}",
+            "/listbackups/20260101T000000",
+            "/find?ts=0",
+            "/health",
+        ]
+
+    async def test_so_it_is_with_restores(self, http, backups, job):
+        backups.add("20260102T000000")
+        made = {"vault": "20260102T000000"}
+        id = (await http.post("/restore", json=made, auth=("me", "right"))).text
+        backups.step(id, Event.START)
+        backups.step(id, Event.FAIL, self.WORDS)
+
+        for where in (f"/jobstatus/{id}", f"/api/v1/restore/{id}"):
+            assert "hunter2" not in (await http.get(where)).text
+            assert "hunter2" in (await http.get(where, auth=("me", "right"))).text
 
 
 class TestTerminating:

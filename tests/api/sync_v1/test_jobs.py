@@ -62,6 +62,21 @@ async def test_jobs_are_listed_by_what_is_asked(http, bench):
     assert (await http.get("/jobs?store=incremental")).status_code == 404
 
 
+async def test_a_list_leaves_out_what_may_be_large(http, bench):
+    """A page of large requests would keep everybody waiting while it is written."""
+    names = [f"database {number}" for number in range(2000)]
+    job = await ask(http, databases=names)
+    await bench.ended(await bench.service.job(job["id"]))
+
+    listed = (await http.get("/jobs")).json()["jobs"][0]
+    shown = (await http.get(f"/jobs/{job['id']}")).json()
+
+    assert shown["asked"]["databases"] == names
+    assert listed == {
+        name: value for name, value in shown.items() if name not in ("asked", "result")
+    }
+
+
 async def test_a_log_is_text_or_goes_on(http, bench):
     bench.workers.go.clear()
     job = await ask(http)

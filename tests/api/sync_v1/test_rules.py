@@ -53,7 +53,7 @@ async def test_a_plan_changes_nothing(http):
         (b"\xff", "not UTF-8"),
         (b'{"rules": NaN}', "NaN"),
         (b'{"rules": [], "rules": []}', "'rules' twice"),
-        (b"[" * 90_000, "nested too deeply"),
+        (b"[" * 50_000, "nested too deeply"),
         (b'{"rules": [{"a": "\\ud800"}]}', "half a character"),
         (b"null", "rules: "),
         (b"[]", "rules: "),

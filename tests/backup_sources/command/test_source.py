@@ -136,7 +136,7 @@ class TestBackups:
         ("text", "code", "why"),
         [
             ("for n in 1 2 3 4 5 6; do echo $n; done; exit 3", 3, "2\n3\n4\n5\n6"),
-            ("echo down >&2; exit 1", 1, "ended with 1: down"),
+            ("echo down >&2; exit 1", 1, "ended with 1:\ndown"),
             ("kill -9 $$", -9, "ended by signal 9"),
         ],
     )
@@ -262,7 +262,9 @@ class TestLists:
         assert report.failed == {}
         assert report.databases == ["asked"]
         assert "no use" in report.origin["unlisted"]
-        with pytest.raises(StorageError, match="the list command ended with 4: no use"):
+        with pytest.raises(
+            StorageError, match="the list command ended with 4:\nno use"
+        ):
             await desk.source(list=lister).listed(desk.stage().sealed())
 
     async def test_one_that_prints_without_end_is_ended(self, desk, monkeypatch):
@@ -361,7 +363,7 @@ class TestEvictions:
 
     async def test_a_failure_is_one(self, desk):
         source = desk.source(evict=desk.script("echo no; exit 1"))
-        with pytest.raises(StorageError, match="the evict command ended with 1: no"):
+        with pytest.raises(StorageError, match="the evict command ended with 1:\nno"):
             await source.evicted(desk.stage().sealed(), desk.listener)
 
 

@@ -10,9 +10,10 @@ import pytest
 from syncd.backup_sources.entries import contents
 from syncd.core.backup import Wanted
 from syncd.core.file import Kind
+from syncd.core.path import from_bytes
 from syncd.core.vault import Item, ItemKind
 from syncd.drivers.memory import Thing
-from syncd.errors import NotFound, StorageError, StorageFull
+from syncd.errors import NotFound, StorageChanged, StorageError, StorageFull
 from tests.backup_sources.fakes import FolderStaging, Listener
 
 LARGE = contents.SMALL + 1
@@ -266,6 +267,24 @@ class TestMeanwhile:
 
         assert report.torn == ["A/large"]
 
+    @pytest.mark.parametrize("size", [10, LARGE])
+    async def test_names_that_are_not_utf8_are_told_in_words(
+        self, home, meddle, busy, size
+    ):
+        file = home.local("A") / os.fsdecode(b"bad\xff")
+        file.write_bytes(b"x" * size)
+
+        def grow() -> None:
+            with file.open("ab") as more:
+                more.write(b"y")
+
+        meddle(grow)
+        busy.after_add = lambda path: grow()
+        _, report = await home.back_up(busy)
+
+        assert report.torn == [r"A/bad\xff"]
+        assert os.fsdecode(b"A/bad\xff") in busy.held
+
     async def test_what_is_moved_is_not_missed(self, home, busy):
         root = home.local("A")
         for name in ("a", "z"):
@@ -314,6 +333,33 @@ class TestTroubles:
         assert report.failed == {"M/bad": "bad: the disk says no"}
         assert data(into) == {"M/good": b"good"}
 
+    async def test_one_whose_name_is_not_utf8_is_told_in_words(self, home):
+        path = from_bytes(b"bad\xff")
+        memory = home.memory("M")
+        memory.set(path, Thing(Kind.FILE, b"bad"))
+        memory.faults[path] = StorageError("the disk says no")
+        _, report = await home.back_up()
+
+        assert report.failed == {r"M/bad\xff": "the disk says no"}
+
+    async def test_one_that_never_rests_is_told_in_words(self, home):
+        path = from_bytes(b"bad\xff")
+        memory = home.memory("M")
+        memory.set(path, Thing(Kind.FILE, b"bad"))
+        memory.faults[path] = StorageChanged("it changed")
+        _, report = await home.back_up()
+
+        assert list(report.failed) == [r"M/bad\xff"]
+
+    async def test_a_folder_that_cannot_be_read_is_told_in_words(
+        self, home, monkeypatch
+    ):
+        why = {from_bytes(b"bad\xff"): "it is not for us"}
+        monkeypatch.setattr(home.memory("M"), "unreadable", lambda: why)
+        _, report = await home.back_up()
+
+        assert report.failed == {r"M/bad\xff": "it is not for us"}
+
     @pytest.mark.parametrize("size", [10, LARGE])
     async def test_one_whose_disk_fails_is_named(self, home, monkeypatch, size):
         (home.local("A") / "file").write_bytes(b"x" * size)
@@ -346,11 +392,11 @@ class TestTroubles:
         into = home.stage()
         _, report = await home.back_up(into)
 
-        assert "carries no marker" in report.failed["A"]
+        assert report.failed["A"].startswith("its storage carries no marker")
         assert list(into.held) == ["B/file"]
         assert list(root.iterdir()) == []
         health = await home.source().health()
-        assert "A: its storage carries no marker" in health.detail
+        assert health.detail.startswith("A: its storage carries no marker")
         assert (health.reachable, health.figures["missing"]) == (True, 1)
         assert not (await home.source("A").health()).reachable
 

@@ -297,6 +297,19 @@ class TestTroubles:
         assert (root / "z").read_bytes() == b"z" * size
         assert not list(root.glob(".syncd-*.tmp"))
 
+    async def test_names_that_are_not_utf8_are_told_in_words(self, home):
+        root = home.local("A")
+        for name in (b"lost\xff", b"more\xff"):
+            (root / os.fsdecode(name)).write_text("then")
+        vault, _ = await home.back_up()
+        vault.damaged.add(os.fsdecode(b"A/lost\xff"))
+        (root / os.fsdecode(b"lost\xff")).write_text("now")
+        (root / os.fsdecode(b"more\xff")).write_text("now")
+        report = await home.restore(vault)
+
+        assert list(report.failed) == [r"A/lost\xff"]
+        assert (root / os.fsdecode(b"more\xff")).read_text() == "then"
+
     async def test_a_vault_that_fails_in_between_goes_on_after_it(
         self, home, monkeypatch
     ):
