@@ -25,7 +25,6 @@ VALUE = {
     "description": "Whatever JSON can say, with numbers that everybody can read.",
     "anyOf": [
         {"type": ["string", "boolean", "null"]},
-        {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1},
         {"type": "number", "minimum": -1e15, "maximum": 1e15},
         {"type": "array", "items": {"$ref": "#/components/schemas/Value"}},
         {

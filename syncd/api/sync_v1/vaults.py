@@ -20,7 +20,7 @@ LONGEST = 30 * 86_400
 """Seconds that a job may be given, at most."""
 
 MOST = 1e15
-"""What a number with a fraction may be, at most."""
+"""What a number may be, at most: up to there, all who read JSON read the same."""
 
 _VALUES = {
     "type": "object",
@@ -329,7 +329,7 @@ def _read(handler: Copying, kind: type[Any]) -> Any:
 
 def _check(value: Any) -> None:
     """Raise BadRequest for a number that not everybody reads alike."""
-    if isinstance(value, float) and abs(value) > MOST:
+    if isinstance(value, int | float) and abs(value) > MOST:
         raise BadRequest(f"the body has a number that is too large: {value:g}")
     if isinstance(value, list):
         for one in value:
