@@ -1,6 +1,10 @@
 # The commands of the README; `make help` lists them.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Debian's own first: it is built with all optimisation, which other builds may lack;
+# that is an eighth of a first copy.
+PYTHON ?= $(shell for each in /usr/bin/python3.11 python3.11 python3; do \
+  "$$each" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
+    2>/dev/null && command -v "$$each" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -65,6 +69,8 @@ clean: ## remove what make made; var/ and the examples stay
 	find syncd tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.runs: setup.cfg pyproject.toml
+	@test "$(PYTHON)" || { echo >&2 \
+	  "Python 3.11 or newer with venv is needed: apt install python3-venv"; exit 1; }
 	@echo "Preparing $(VENV) (a minute, the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --config-settings editable_mode=compat --editable .

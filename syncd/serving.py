@@ -31,7 +31,7 @@ def server(loaded: Config, parts: Parts) -> Server:
         read=content.read,
         drivers=_drivers,
         version=_version,
-        rules_schema=schema(),
+        rules_schema=schema,
         opening=True,
         state=lambda: StateView(
             usable=referee.trouble is None,

@@ -114,7 +114,7 @@ def described(routes: Routes, rooms: Rooms) -> dict[str, Any]:
     types = [Ready, *_types(routes)]
     references, schemas = msgspec.json.schema_components(types, ref_template=TEMPLATE)
     known = dict(zip(map(id, types), references, strict=True))
-    rules, nested = _lifted(rooms.rules_schema)
+    rules, nested = _lifted(rooms.rules_schema())
     return {
         "openapi": "3.1.0",
         "info": {

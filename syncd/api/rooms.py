@@ -487,14 +487,6 @@ class Read(Protocol):
         ...
 
 
-RULES_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"rules": {"type": "array", "items": {"type": "object"}}},
-    "required": ["rules"],
-    "additionalProperties": False,
-}
-
-
 class Rooms(Struct, frozen=True, kw_only=True):
     """The rooms that handlers may talk to."""
 
@@ -507,7 +499,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     read: Read
     drivers: Callable[[], Sequence[DriverView]]
     version: Callable[[], str]
-    rules_schema: dict[str, Any] = field(default_factory=lambda: RULES_SCHEMA)
+    rules_schema: Callable[[], dict[str, Any]]
     """What a rules document may say, as JSON Schema."""
     now: Callable[[], float] = clock.timestamp
     """What time it is, in seconds since 1970."""

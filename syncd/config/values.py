@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-import pathspec
 from pydantic import (
     AfterValidator,
     Field,
@@ -19,7 +18,9 @@ from syncd.config.value import Value
 from syncd.core import match
 from syncd.core.guard import Limit
 from syncd.core.guard import Limits as GuardLimits
+from syncd.core.ignoring import parsed
 from syncd.core.world import OnDelete, OnUnmatch
+from syncd.errors import ConfigError
 from syncd.hiding import HIDDEN
 
 LONGEST_NAME = 100
@@ -94,8 +95,8 @@ def _is_number(value: object) -> bool:
 
 def _pattern(value: str) -> str:
     try:
-        pathspec.GitIgnoreSpec.from_lines([value])
-    except ValueError as error:
+        parsed([value])
+    except ConfigError as error:
         raise ValueError(f"{error}; write it as in a .gitignore file") from None
     return value
 

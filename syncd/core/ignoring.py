@@ -22,7 +22,7 @@ class Ignored:
     def __init__(self, patterns: Sequence[str]) -> None:
         self._any = bool(patterns)
         if patterns:
-            self._spec = _parsed(patterns)
+            self._spec = parsed(patterns)
         self._patterns = [pattern for pattern in patterns if pattern]
         self._folder = lru_cache(_REMEMBERED)(self._has_folder)
 
@@ -56,7 +56,8 @@ class Ignored:
         return self._spec.match_file(path + "/")
 
 
-def _parsed(patterns: Sequence[str]) -> "GitIgnoreSpec":
+def parsed(patterns: Sequence[str]) -> "GitIgnoreSpec":
+    """Return what the patterns mean; raise ConfigError if one means nothing."""
     # Loaded only where there are patterns: it is a tenth of what a child loads.
     from pathspec import GitIgnoreSpec  # noqa: PLC0415
 

@@ -420,5 +420,5 @@ class House:
                 DriverView("memory", "Nothing lasts.", {"type": "object"}),
             ],
             version=lambda: "9.9",
-            rules_schema=RULES_SCHEMA,
+            rules_schema=lambda: RULES_SCHEMA,
         )

@@ -73,7 +73,7 @@ def test_entries_and_rules_are_those_of_the_house(document):
 
 def test_definitions_of_rules_become_components(house):
     schema = {"$ref": "#/$defs/X", "$defs": {"X": {"type": "object"}}}
-    rooms = msgspec.structs.replace(house.rooms, rules_schema=schema)
+    rooms = msgspec.structs.replace(house.rooms, rules_schema=lambda: schema)
 
     document = openapi.described(ROUTES, rooms)
 
