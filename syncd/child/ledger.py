@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS paths (
     target TEXT, implicit INTEGER NOT NULL,
     PRIMARY KEY (folder, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fingerprints (
+    folder TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, paths INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_inode ON paths (inode) WHERE inode <> 0;
 """
 _PUT = "INSERT OR REPLACE INTO paths VALUES (?,?,?,?,?,?,?,?,?,?,?)"
@@ -55,7 +58,10 @@ _BELOW = (
     " AND (folder, name) < (?, ?) ORDER BY folder DESC, name DESC LIMIT ?"
 )
 _SOME = "SELECT name FROM paths WHERE folder = ? LIMIT ?"
-_NEXT_FOLDER = "SELECT min(folder) FROM paths WHERE folder > ?"
+_FINGERPRINT = "SELECT fingerprint, paths FROM fingerprints WHERE folder = ?"
+_REMEMBER = "INSERT OR REPLACE INTO fingerprints VALUES (?, ?, ?)"
+_CHANGED = "DELETE FROM fingerprints WHERE folder = ?"
+_FOLDERS = "SELECT DISTINCT folder FROM paths WHERE folder > ? ORDER BY folder LIMIT ?"
 
 _PASSING = frozenset(
     {
@@ -102,6 +108,7 @@ class Ledger:
         self._waits = True
         self._file = folder / "ledger.db"
         self._connections: list[sqlite3.Connection] = []
+        self._fingerprints: dict[str, tuple[str, bytes, int]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
             self._open()
@@ -193,14 +200,45 @@ class Ledger:
             yield [_path(*row) for row in rows]
             high = rows[-1]
 
+    def fingerprint(self, folder: str) -> tuple[bytes, int] | None:
+        """Return what a folder is known by that is just as the rows say.
+
+        And how many paths are in it. The fingerprint is empty where nobody told one;
+        None where nothing is known in the folder. It can be called in any thread.
+        """
+        query = self._glancer.execute(_FINGERPRINT, [folder])
+        row: tuple[bytes, int] | None = query.fetchone()
+        if row is None and self._glancer.execute(_SOME, (folder, 1)).fetchone():
+            return b"", 0
+        return row
+
+    def remember(self, folder: str, fingerprint: bytes, paths: int) -> None:
+        """Note, for ``keep_fingerprints``, that the folder is just as the rows say."""
+        self._fingerprints[folder] = (folder, fingerprint, paths)
+
+    async def keep_fingerprints(self) -> None:
+        """Write what was remembered; if it cannot be, the next walk takes longer."""
+        rows, self._fingerprints = list(self._fingerprints.values()), {}
+
+        def run() -> None:
+            with suppress(sqlite3.OperationalError), self._writer:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.executemany(_REMEMBER, rows)
+
+        if rows:
+            await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    async def forget_fingerprints(self) -> None:
+        """Know no folder by its fingerprint any more."""
+        self._fingerprints.clear()
+        await self._transaction(lambda db: db.execute("DELETE FROM fingerprints"))
+
     def folders(self) -> Iterator[str]:
         """Give every folder that something is known in, but the root."""
-        folder: str | None = ""
-        while True:
-            (folder,) = self._reader.execute(_NEXT_FOLDER, [folder]).fetchone()
-            if folder is None:
-                return
-            yield folder
+        after = ""
+        while rows := self._reader.execute(_FOLDERS, (after, PAGE)).fetchall():
+            for (after,) in rows:
+                yield after
 
     async def write(
         self,
@@ -209,15 +247,19 @@ class Ledger:
     ) -> None:
         """Make it all hold, or nothing: what is known of each path (None: nothing)."""
         facts = list(facts)
+        folders = {parent(path) for path, _ in rows}
+        for folder in folders:
+            self._fingerprints.pop(folder, None)
 
         def work(db: sqlite3.Connection) -> None:
             gone = [(parent(p), name(p)) for p, known in rows if known is None]
             db.executemany(_DROP, gone)
             db.executemany(_PUT, (_row(known) for _, known in rows if known))
+            db.executemany(_CHANGED, [(folder,) for folder in folders])
             db.executemany(_FACT, facts)
 
         await self._transaction(work)
-        self._held.drop({parent(path) for path, _ in rows})
+        self._held.drop(folders)
         for key, value in facts:
             if key == "noted":
                 self.noted = int(value)
@@ -227,14 +269,16 @@ class Ledger:
 
         def work(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM paths")
+            db.execute("DELETE FROM fingerprints")
             db.execute("DELETE FROM facts")
             db.execute(_FACT, ("index", index))
 
+        self._fingerprints.clear()
         await self._transaction(work)
         self._held.clear()
         self.index, self.noted = index, 0
 
-    async def _transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    async def _transaction(self, work: Callable[[sqlite3.Connection], Any]) -> None:
         """Do the work, as soon as the disk takes it: until then nothing is lost."""
 
         def run() -> None:
@@ -270,6 +314,7 @@ class Ledger:
         self._writer.execute("PRAGMA synchronous = NORMAL")
         self._writer.executescript(_SCHEMA)
         self._reader = self._connection()
+        self._glancer = self._connection()
 
     def _connection(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

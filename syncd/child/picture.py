@@ -82,6 +82,10 @@ class Picture:
                 result[path] = fresh.known
         return result
 
+    def is_ahead(self, folder: str) -> bool:
+        """Tell whether more is known of what is in the folder than the ledger holds."""
+        return folder in self._fresh
+
     def holds_any(self, folder: str) -> bool:
         """Tell whether anything is known to lie in the folder."""
         fresh = self._fresh.get(folder, {})

@@ -1,9 +1,16 @@
 """Walks the storage, or a part of it, and has noticed what the index does not know."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct, field
 
@@ -12,13 +19,14 @@ from syncd.child.ledger import Known
 from syncd.child.notice import differs
 from syncd.core.file import Kind, Seen
 from syncd.core.path import name, parent, readable
+from syncd.drivers.contract import Can, Glance
 
 if TYPE_CHECKING:
     from syncd.child.ledger import Ledger
     from syncd.child.link import Log
     from syncd.child.notice import Notice
     from syncd.child.picture import Picture
-    from syncd.drivers.contract import Driver
+    from syncd.drivers.contract import Driver, Glancing
 
 PAGE = 500
 """Paths compared, and looked at again, at a time."""
@@ -35,6 +43,8 @@ class _Walk(Struct):
     missing_folders: list[str] = field(default_factory=list)
     coming: dict[str, None] = field(default_factory=dict)
     """Folders that differ and whose listing is still to come: they are told with it."""
+    folders: set[str] = field(default_factory=set)
+    """Those that were walked."""
     paths: int = 0
 
 
@@ -64,6 +74,9 @@ class Walker:
         that changed only just now.
         """
         self._driver = driver
+        self._glancing = (
+            cast("Glancing", driver) if Can.GLANCE in type(driver).can else None
+        )
         self._ledger = ledger
         self._picture = picture
         self._notice = notice
@@ -71,6 +84,8 @@ class Walker:
         self._is_written_to = is_written_to
         self._log = log
         self._unreadable: dict[str, str] = {}
+        self._unchanged: dict[str, int] = {}
+        """How many paths are in folders that may turn out not to have changed."""
 
     async def walk(self, below: str = "", *, forget_missing: bool = False) -> int:
         """Walk below the path and say what is new; return how many paths there are.
@@ -78,19 +93,24 @@ class Walker:
         With ``forget_missing`` what is not found is not said to be gone: it may
         only be ignored from now on.
         """
+        return (await self._walked(below, forget_missing=forget_missing)).paths
+
+    async def _walked(self, below: str = "", *, forget_missing: bool = False) -> _Walk:
         walk = _Walk(missing=self._picture.fresh_below(below))
-        async for folder, listing in self._driver.walk(below):
-            await self._look(walk, folder, listing)
+        async for glance in self._glances(below, deep=True):
+            await self._look(walk, glance)
         missing = await self._settled(walk)
+        await self._ledger.keep_fingerprints()
         await (self._forget(missing) if forget_missing else self._say(missing))
-        return walk.paths
+        return walk
 
     async def look_into(self, folder: str) -> None:
         """Say what is new in the folder, but not in the folders in it."""
         walk = _Walk()
-        async for inside, listing in self._driver.walk(folder, deep=False):
-            await self._look(walk, inside, listing)
+        async for glance in self._glances(folder, deep=False):
+            await self._look(walk, glance)
         await self._say(await self._settled(walk))
+        await self._ledger.keep_fingerprints()
 
     async def walk_first(self, ignore: Sequence[str]) -> int:
         """Walk all of it after a start; return how many paths there are.
@@ -99,39 +119,76 @@ class Walker:
         be there all the same, and nobody else must lose it.
         """
         now, before = "\n".join(ignore), self._ledger.fact("ignore")
-        paths = await self.walk(forget_missing=before not in (None, now))
-        await self.say_orphans()
+        if before not in (None, now):
+            await self._ledger.forget_fingerprints()
+        walk = await self._walked(forget_missing=before not in (None, now))
+        await self._say_orphans(walk.folders)
         self._notice.doubted = 0
         await self._picture.commit()
         await self._ledger.write([], [("ignore", now)])
-        return paths
+        return walk.paths
 
     async def say_gone(self, folders: Iterable[str]) -> None:
         """Say that the folders are gone, after everything that was below them."""
         await self._say(self._with_contents(folders))
 
-    async def say_orphans(self) -> None:
+    async def _say_orphans(self, walked: Collection[str]) -> None:
         """Say that what the ledger has in folders it does not have is gone.
 
         Such rows are left by a crash, if the folder was news and is gone since;
         no walk comes by them.
         """
         for number, folder in enumerate(self._ledger.folders()):
-            if self._picture.get(folder) is None and not self._is_hidden(folder):
+            if folder in walked or self._is_hidden(folder):
+                pass
+            elif self._picture.get(folder) is None:
                 await self.say_gone([folder])
             if number % PAGE == 0:
                 await asyncio.sleep(0)
 
-    async def _look(self, walk: _Walk, folder: str, listing: Sequence[Seen]) -> None:
+    async def _glances(self, below: str, *, deep: bool) -> AsyncIterator[Glance]:
+        """Walk; what lies in folders that are just as the ledger says is not told."""
+        if self._glancing is None or self._notice.doubted:
+            async for folder, listing in self._driver.walk(below, deep=deep):
+                yield Glance(folder, listing, None)
+            return
+        async for glance in self._glancing.glance(
+            below, known=self._fingerprint, deep=deep
+        ):
+            folder = glance.folder
+            if glance.found is None and self._picture.is_ahead(folder):
+                async for _, listing in self._driver.walk(folder, deep=False):
+                    yield Glance(folder, listing, None)
+            else:
+                yield glance
+
+    def _fingerprint(self, folder: str) -> bytes | None:
+        """Return what the folder is known by; asked in the driver's thread."""
+        known = self._ledger.fingerprint(folder)
+        if known is None:
+            return None
+        fingerprint, self._unchanged[folder] = known
+        return fingerprint
+
+    async def _look(self, walk: _Walk, glance: Glance) -> None:
+        folder, listing = glance.folder, glance.found
+        walk.folders.add(folder)
         self._unreadable.pop(folder, None)
         if folder in walk.coming:
             del walk.coming[folder]
             walk.differing.append(folder)
+        if listing is None:
+            walk.paths += self._unchanged.pop(folder, 0)
+            return
+        self._unchanged.pop(folder, None)
+        same = True
         for known, page in self._pages(folder, listing):
-            self._compare(walk, known, page)
+            same &= self._compare(walk, known, page)
             if len(walk.differing) >= PAGE:
                 await self._settle_differing(walk, more=True)
             await asyncio.sleep(0)
+        if same and glance.fingerprint and not self._picture.is_ahead(folder):
+            self._ledger.remember(folder, glance.fingerprint, len(listing))
 
     async def _settled(self, walk: _Walk) -> Iterator[str]:
         """Say what differs at the end of a walk; return what is missing."""
@@ -153,13 +210,15 @@ class Walker:
 
     def _compare(
         self, walk: _Walk, known: dict[str, Known], page: Sequence[Seen]
-    ) -> None:
-        now = clock.nanoseconds()
+    ) -> bool:
+        """Note what differs or is missing; tell whether nothing does or is."""
+        now, same = clock.nanoseconds(), True
         doubting, doubted = self._notice.doubted, self._notice.is_doubted
         for seen in page:
             before = known.pop(seen.path, None)
             if not differs(before, seen) and not (doubting and doubted(seen)):
                 continue
+            same = False
             age = now - seen.stamp.mtime_ns
             if 0 <= age < RECENT and self._may_be_written(seen):
                 self._touched(seen.path)
@@ -171,6 +230,7 @@ class Walker:
         for path, one in known.items():
             folder = one.seen.kind is Kind.DIRECTORY
             (walk.missing_folders if folder else walk.missing).append(path)
+        return same and not known
 
     def _may_be_written(self, seen: Seen) -> bool:
         if seen.kind is not Kind.FILE:

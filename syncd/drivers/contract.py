@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import Flag, auto
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from msgspec import Struct
 
@@ -32,6 +32,8 @@ class Can(Flag):
     """It can keep what is replaced or deleted there (Keeping)."""
     SHARE = auto()
     """It clears away what a crash left behind, but not while others work (Sharing)."""
+    GLANCE = auto()
+    """It can tell at a glance that nothing has changed in a folder (Glancing)."""
 
 
 class Facts(Struct, frozen=True):
@@ -221,6 +223,35 @@ class Watched(Struct, frozen=True):
     """Seconds since the one of those was walked that waits longest; None: no such."""
     overflows: int = 0
     """How often so much happened at once that some of it was not told."""
+
+
+class Glance(NamedTuple):
+    """A folder as a walk came by it."""
+
+    folder: str
+    found: list[Seen] | None
+    """What lies in it, sorted by path; None where all is as it is known to be."""
+    fingerprint: bytes | None
+    """The same for as long as nothing changes directly in it; None: not wanted."""
+
+
+class Glancing(Driver, Protocol):
+    """A storage that can tell at a glance that nothing has changed in a folder."""
+
+    def glance(
+        self,
+        below: str = "",
+        *,
+        known: Callable[[str], bytes | None],
+        deep: bool = True,
+    ) -> AsyncIterator[Glance]:
+        """Walk, but do not tell what lies in folders whose fingerprint is known.
+
+        ``known`` is asked, in any thread, for the fingerprint of each folder: what
+        an earlier glance gave; empty, if there is none but one is wanted; None, if
+        none is wanted. Fingerprints are good as long as the same things are ignored.
+        """
+        ...
 
 
 class Watching(Driver, Protocol):

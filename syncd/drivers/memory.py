@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import msgspec
 from blake3 import blake3
 
 from syncd.core.change import Amend, Delete, Put, SetAside
@@ -16,6 +17,7 @@ from syncd.drivers.contract import (
     Content,
     Event,
     Facts,
+    Glance,
     Returned,
     Watched,
     Writing,
@@ -31,7 +33,7 @@ _CHUNK = 1 << 20
 
 
 class Memory(Things):
-    """See contract.Driver, Watching and Keeping.
+    """See contract.Driver, Watching, Keeping and Glancing.
 
     Play a person through ``set`` and ``remove``, a broken storage through
     ``faults`` and ``present``, and a busy writer through ``written_to``. What tells
@@ -46,6 +48,7 @@ class Memory(Things):
         | Can.DIRECTORIES
         | Can.ANY_NAME
         | Can.KEEP_LOST
+        | Can.GLANCE
     )
 
     def __init__(
@@ -109,6 +112,22 @@ class Memory(Things):
             if deep:
                 todo += [s.path for s in reversed(found) if s.kind is Kind.DIRECTORY]
         self._check()
+
+    async def glance(
+        self,
+        below: str = "",
+        *,
+        known: Callable[[str], bytes | None],
+        deep: bool = True,
+    ) -> AsyncGenerator[Glance, None]:
+        """Walk, but do not tell what lies in folders whose fingerprint is known."""
+        async for folder, found in self.walk(below, deep=deep):
+            wanted = known(folder)
+            if wanted is None:
+                yield Glance(folder, found, None)
+                continue
+            taken = blake3(msgspec.msgpack.encode(found)).digest()
+            yield Glance(folder, None if taken == wanted else found, taken)
 
     def unreadable(self) -> dict[str, str]:
         """Return nothing: every folder can be read."""

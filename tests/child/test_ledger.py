@@ -90,6 +90,44 @@ async def test_folders_and_some_of_their_content_are_given(ledger):
     assert sorted(ledger.some("d", 5)) == ["d/x", "d/y"]
 
 
+async def test_a_folder_is_known_by_its_fingerprint_until_it_changes(ledger):
+    await keep(ledger, "a", "d/x", "d/y", "e/z")
+    assert [ledger.fingerprint(one) for one in ("d", "none")] == [(b"", 0), None]
+
+    ledger.remember("d", b"print", 2)
+    ledger.remember("e", b"other", 1)
+    assert ledger.fingerprint("d") == (b"", 0), "only what survives a crash counts"
+    await ledger.keep_fingerprints()
+    assert ledger.fingerprint("d") == (b"print", 2)
+
+    await keep(ledger, "d/new")
+    await ledger.write([("e/z", None)])
+    assert [ledger.fingerprint(one) for one in ("d", "e")] == [(b"", 0), None]
+
+
+async def test_a_fingerprint_from_before_a_change_is_not_kept(ledger):
+    await keep(ledger, "d/x")
+    ledger.remember("d", b"print", 1)
+
+    await keep(ledger, "d/y")
+    await ledger.keep_fingerprints()
+
+    assert ledger.fingerprint("d") == (b"", 0)
+
+
+async def test_fingerprints_can_be_forgotten_with_and_without_the_rest(ledger):
+    for forget in (ledger.forget_fingerprints(), ledger.forget("index")):
+        await keep(ledger, "d/x")
+        ledger.remember("d", b"print", 1)
+        await ledger.keep_fingerprints()
+        ledger.remember("d", b"later", 1)
+
+        await forget
+        await ledger.keep_fingerprints()
+
+        assert ledger.fingerprint("d") in ((b"", 0), None)
+
+
 async def test_facts_survive_with_the_rows(tmp_path):
     ledger = Ledger(tmp_path)
     await ledger.forget("index")
@@ -186,6 +224,14 @@ async def test_what_a_full_disk_does_not_take_waits_until_it_does(full):
     assert (full.noted, full.get(MANY[-1][0])) == (7, MANY[-1][1])
     assert [reason is None for reason in said] == [False, True]
     assert "full; see to its disk" in str(said[0])
+
+
+async def test_fingerprints_do_not_wait_for_room(full):
+    full.remember("d", b"print" * 10_000, 1)
+
+    await full.keep_fingerprints()
+
+    assert full.fingerprint("d") is None
 
 
 async def test_at_the_end_nothing_waits(full):

@@ -190,3 +190,89 @@ async def test_what_differs_is_read_while_anything_is_doubted(rig):
     await rig.walker.walk_first([])
 
     assert [change.digest for change in rig.changes()] == [blake3(content).digest()]
+
+
+@pytest.fixture
+async def asked(rig, monkeypatch):
+    """The folders whose rows a walk read, once all are known by fingerprints."""
+    await rig.walk()  # The first one had nothing to compare with.
+    folders = []
+    inside = rig.picture.inside
+
+    def reading(folder, after, upto):
+        folders.append(folder)
+        return inside(folder, after, upto)
+
+    monkeypatch.setattr(rig.picture, "inside", reading)
+    return folders
+
+
+async def test_only_folders_that_changed_are_compared(rig, asked):
+    assert await rig.walker.walk() == 4
+    assert asked == []
+
+    rig.driver.set("d/b", file(b"other"))
+    assert await rig.walk() == ["+d/b"]
+    assert asked == ["d"]
+    assert await rig.walk() == []
+    assert await rig.walk() == []
+    assert asked == ["d", "d"], "known by a new fingerprint after the walk that saw it"
+
+
+async def test_what_is_known_but_not_noted_is_compared_with_what_lies_there(rig, asked):
+    """The fingerprint says what the ledger holds; a later version may be on its way."""
+    rig.picture.say(99, "d/b", None)
+
+    assert await rig.walk() == ["+d/b"]
+    assert asked == ["d"]
+
+
+async def test_what_only_the_picture_holds_is_found_again_after_a_crash(
+    rig, asked, ledger
+):
+    rig.driver.set("d/b", file(b"other"))
+    [seen] = await rig.driver.look(["d/b"])
+    rig.picture.say(99, "d/b", seen)
+    assert await rig.walk() == []
+
+    again = Rig(rig.driver, ledger)
+
+    assert await again.walk() == ["+d/b"]
+
+
+async def test_what_is_left_to_settle_is_found_by_the_next_walk(
+    rig, asked, monkeypatch
+):
+    rig.driver.set("d/b", file(b"in the middle", time.time_ns()))
+    assert await rig.walk() == []
+
+    monkeypatch.setattr(walk, "RECENT", 0)
+
+    assert await rig.walk() == ["+d/b"]
+
+
+async def test_a_folder_that_cannot_be_looked_into_again_is_not_said_empty(rig, asked):
+    rig.picture.say(99, "d/b", None)
+    rig.driver.closed.add("d")
+
+    assert await rig.walk() == []
+
+
+async def test_all_is_compared_while_anything_is_doubted(rig, asked):
+    rig.notice.doubted = time.time_ns() + 10**12
+
+    await rig.walker.walk()
+
+    assert asked == ["", "d"]
+
+
+async def test_all_is_compared_when_other_things_are_ignored(rig, asked, ledger):
+    await rig.walker.walk_first(["x"])
+    asked.clear()
+
+    await rig.walker.walk_first(["y"])
+
+    assert asked == ["", "d"]
+    asked.clear()
+    await rig.walker.walk_first(["y"])
+    assert asked == []

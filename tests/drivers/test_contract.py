@@ -467,6 +467,105 @@ class TestLooking:
         assert not await driver.is_empty()
 
 
+class TestGlancing:
+    """A storage that cannot glance has nothing to promise here."""
+
+    @pytest.fixture(autouse=True)
+    def able(self, driver):
+        if Can.GLANCE not in driver.can:
+            pytest.skip("it cannot glance")
+
+    async def fingerprints(self, driver) -> dict[str, bytes]:
+        return {
+            one.folder: one.fingerprint
+            async for one in driver.glance(known=lambda _: b"")
+        }
+
+    async def told(self, driver, known: dict[str, bytes]) -> dict[str, list[str]]:
+        """Return the folders in which something is new, with all that lies there."""
+        glances = [one async for one in driver.glance(known=known.get)]
+        assert [one.folder for one in glances] == [f async for f, _ in driver.walk()]
+        return {
+            one.folder: [seen.path for seen in one.found]
+            for one in glances
+            if one.found is not None
+        }
+
+    @pytest.fixture
+    async def known(self, driver, hand) -> dict[str, bytes]:
+        for path in ("d", "d/e", "empty"):
+            hand.folder(path)
+        for path in ("a", "d/b", "d/c", "d/e/f"):
+            hand.write(path, b"old")
+        hand.link("d/l", "b")
+        return await self.fingerprints(driver)
+
+    async def test_what_did_not_change_is_not_told(self, driver, known):
+        assert set(known) == {"", "d", "d/e", "empty"}
+        assert await self.told(driver, known) == {}
+
+    async def test_without_a_fingerprint_all_is_told_as_by_a_walk(self, driver, known):
+        walked = [one async for one in driver.walk()]
+
+        for wanted in (b"", None):
+            glances = [one async for one in driver.glance(known=lambda _, w=wanted: w)]
+            assert [(one.folder, one.found) for one in glances] == walked
+            is_known = {one.fingerprint is not None for one in glances}
+            assert is_known == {wanted is not None}
+        assert known == await self.fingerprints(driver)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda hand: hand.write("d/b", b"new"),
+            lambda hand: hand.write("d/new", b""),
+            lambda hand: hand.remove("d/b"),
+            lambda hand: hand.rename("d/b", "d/0"),
+            lambda hand: hand.rename("d/b", "d/c"),
+            lambda hand: (hand.remove("d/l"), hand.link("d/l", "c")),
+            lambda hand: (hand.remove("d/b"), hand.folder("d/b")),
+            lambda hand: hand.write(f"d/{NAMES[11]}", b"x"),
+        ],
+        ids=["edit", "new", "gone", "name", "over", "link", "kind", "bytes"],
+    )
+    async def test_what_changed_is_told_with_all_beside_it(
+        self, driver, hand, known, change
+    ):
+        change(hand)
+
+        told = await self.told(driver, known)
+
+        walked = {path: [s.path for s in found] async for path, found in driver.walk()}
+        assert told.pop("d") == walked["d"]
+        assert set(told) <= {"d/b"}, "only a folder that was not there before"
+        assert await self.told(driver, await self.fingerprints(driver)) == {}
+
+    async def test_a_change_further_down_is_no_change_above(self, driver, hand, known):
+        hand.write("d/e/f", b"new")
+
+        assert set(await self.told(driver, known)) == {"d/e"}
+
+    async def test_a_folder_alone_and_what_is_below_it(self, driver, known):
+        alone = [one async for one in driver.glance("d", known=known.get, deep=False)]
+        below = [one async for one in driver.glance("d", known=known.get)]
+
+        assert [one.folder for one in alone] == ["d"]
+        assert [one.folder for one in below] == ["d", "d/e"]
+        assert {one.found for one in below} == {None}
+
+    async def test_what_is_ignored_is_not_gone_into(self, made):
+        driver, hand = await made("build/", "*.tmp")
+        for path in ("build", "src"):
+            hand.folder(path)
+        for path in ("build/x", "src/y", "z.tmp"):
+            hand.write(path, b"x")
+
+        known = await self.fingerprints(driver)
+
+        assert set(known) == {"", "src"}
+        assert await self.told(driver, known) == {}
+
+
 class TestReading:
     async def test_in_parts(self, driver):
         await placed(driver, "a", b"0123456789")

@@ -278,6 +278,16 @@ class TestLinks:
 
 
 class TestStrangers:
+    async def test_they_are_counted_where_nothing_changed(self, driver, root):
+        os.mkfifo(root / "fifo")
+        known = {
+            one.folder: one.fingerprint
+            async for one in driver.glance(known=lambda _: b"")
+        }
+
+        assert [one.found async for one in driver.glance(known=known.get)] == [None]
+        assert driver.left_alone() == 1
+
     async def test_what_is_neither_file_folder_nor_link(self, driver, root):
         os.mkfifo(root / "fifo")
         (root / "d").mkdir()

@@ -2,7 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,7 +21,15 @@ from syncd.core.file import Kind, Seen, Stamp
 from syncd.core.ignoring import Ignored
 from syncd.core.keeping import Kept, Promise, Return
 from syncd.core.room import Room
-from syncd.drivers.contract import Can, Facts, Returned, Watched, Writing, Written
+from syncd.drivers.contract import (
+    Can,
+    Facts,
+    Glance,
+    Returned,
+    Watched,
+    Writing,
+    Written,
+)
 from syncd.drivers.local_storage import kept
 from syncd.drivers.local_storage.changing import amend, delete, prune
 from syncd.drivers.local_storage.failures import attempt
@@ -37,7 +52,7 @@ from syncd.drivers.local_storage.telling import Tell
 from syncd.drivers.local_storage.temps import Temps
 from syncd.drivers.local_storage.trash import Bin, Trash
 from syncd.drivers.local_storage.visits import Visits
-from syncd.drivers.local_storage.walking import Found, Walker, is_empty
+from syncd.drivers.local_storage.walking import Found, Known, Walker, is_empty
 from syncd.drivers.local_storage.writing import MOST, Writer
 from syncd.errors import StorageError
 
@@ -45,6 +60,7 @@ if TYPE_CHECKING:
     from syncd.drivers.local_storage.watching import Watcher
 
 T = TypeVar("T")
+F = TypeVar("F", Found, Glance)
 
 _WALK_ENTRIES = 1000
 _WALK_SECONDS = 0.02
@@ -52,7 +68,7 @@ _POLLED = 50
 
 
 class LocalStorage:
-    """A folder on this machine; see contract.Driver, Watching, Opening and Keeping."""
+    """A folder on this machine; see contract.Driver and those that add to it."""
 
     can: ClassVar[Can] = (
         Can.WATCH
@@ -64,6 +80,7 @@ class LocalStorage:
         | Can.ANY_NAME
         | Can.KEEP_LOST
         | Can.SHARE
+        | Can.GLANCE
     )
 
     def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
@@ -120,8 +137,24 @@ class LocalStorage:
         self, below: str = "", *, deep: bool = True
     ) -> AsyncGenerator[Found, None]:
         """Give each folder below the path with what lies in it."""
+        async for folder in self._taken(
+            self._walker.walk(self._root.handle, below, deep=deep)
+        ):
+            yield folder
+
+    async def glance(
+        self, below: str = "", *, known: Known, deep: bool = True
+    ) -> AsyncGenerator[Glance, None]:
+        """Walk, but do not tell what lies in folders whose fingerprint is known."""
+        async for folder in self._taken(
+            self._walker.glance(self._root.handle, below, known, deep=deep)
+        ):
+            yield folder
+
+    async def _taken(
+        self, folders: Generator[F, None, None]
+    ) -> AsyncGenerator[F, None]:
         await self._visits.in_thread(self._root.check)
-        folders = self._walker.walk(self._root.handle, below, deep=deep)
         try:
             while some := await self._visits.in_thread(partial(_some, folders)):
                 for found in some:
@@ -378,13 +411,13 @@ def _for_a_while(steps: Iterator[T]) -> list[T]:
     return taken
 
 
-def _some(folders: Iterator[Found]) -> list[Found]:
+def _some(folders: Iterator[F]) -> list[F]:
     """Take as much of a walk as is worth a visit to the loop."""
-    found: list[Found] = []
+    found: list[F] = []
     entries, until = 0, clock.monotonic() + _WALK_SECONDS
     for one in folders:
         found.append(one)
-        entries += 1 + len(one[1])
+        entries += 1 + len(one[1] or ())
         if entries >= _WALK_ENTRIES or clock.monotonic() >= until:
             break
     return found
