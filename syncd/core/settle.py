@@ -97,10 +97,15 @@ class Settler:
         return max(0.0, until - now)
 
     def due(self, now: float, most: int) -> list[str]:
-        """Return, and take off, the paths to look at now; tell ``looked`` of each."""
+        """Return, and take off, the paths to look at now; tell ``looked`` of each.
+
+        After ``most`` it stops, put off or not: there may be as many more.
+        """
         ready: list[str] = []
         lull = self.lull(now)
-        while self._queue and self._queue[0][0] <= now and len(ready) < most:
+        for _ in range(most):
+            if not self._queue or self._queue[0][0] > now:
+                break
             due, path = heapq.heappop(self._queue)
             known = self._paths.get(path)
             if known is None or known.due != due:

@@ -185,7 +185,7 @@ class Door:
         try:
             return self._waiting[slot]
         except KeyError:
-            raise Conflict(f"entry {name} does not wait for a decision") from None
+            raise undecided(name) from None
 
     async def _start_anew(
         self, slot: Slot, drop: Callable[[Slot], Awaitable[None]]
@@ -256,3 +256,11 @@ class Door:
 
 async def _nothing(_former: Slot, _slot: Slot) -> None:
     return
+
+
+def undecided(name: str) -> Conflict:
+    """Return what tells whoever decides something of an entry that nothing waits."""
+    return Conflict(
+        f"entry {name} does not wait for a decision: nothing of it is held now"
+        f" (syncd entries held {name})"
+    )

@@ -20,9 +20,9 @@ from syncd.core.file import Alarm, File, Held, Kind, Mask, Slot, has
 from syncd.core.guard import AT_WILL, WINDOW, Guard, Keeping, Room, Verdict
 from syncd.core.holding import let_go, undone
 from syncd.core.world import Member, World
-from syncd.errors import Conflict
 from syncd.replication import batch
 from syncd.replication.batch import Touched
+from syncd.replication.door import undecided
 from syncd.store import files, holds
 from syncd.store.database import Store
 from syncd.store.holds import Hold
@@ -220,7 +220,7 @@ class Guards:
         one = self._guards[slot]
         name = self._members[slot].name
         if not self.waiting(slot):
-            raise Conflict(f"entry {name} does not wait for a decision")
+            raise undecided(name)
         alarms = list(one.held)
         some = [
             replace(self._holds[slot, a], decision=decision, decided_at=now)

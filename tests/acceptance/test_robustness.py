@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.asking import wait_for
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.trees import content, digest, leftovers
+from tests.lacking import lacking
 
 MIB = 2**20
 
@@ -234,4 +235,4 @@ def _immutable(folder: Path, *, on: bool) -> None:
     flag = "+i" if on else "-i"
     changed = subprocess.run(["chattr", flag, folder], capture_output=True, check=False)
     if changed.returncode:
-        pytest.skip("this filesystem has no immutable folders")
+        lacking("this filesystem has no immutable folders")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.asking import wait_for
 from tests.acceptance.daemon import Daemon
+from tests.lacking import lacking
 
 FOLDERS = 12
 FEW = 10
@@ -45,7 +46,7 @@ def few() -> Iterator[FewWatches]:
     """One with twelve folders on A, when it has found that not all can be watched."""
     probe = ["unshare", "--user", "--map-root-user", "sh", "-c", f"echo 9 > {LIMIT}"]
     if subprocess.run(probe, capture_output=True, check=False).returncode:
-        pytest.skip("this system lends no user namespaces")
+        lacking("this system lends no user namespaces")
     with FewWatches("A", "B", started=False) as daemon:
         for number in range(FOLDERS):
             daemon.write("A", f"{number}/inside/file")

@@ -210,6 +210,22 @@ def test_what_leaves_in_bulk_is_looked_at_when_that_pauses():
     assert not settler.has_departed("0")
 
 
+def test_of_what_is_put_off_only_so_much_is_gone_through_at_a_time():
+    settler = Settler()
+    for number in range(BULK * 4):
+        settler.gone(str(number), 0.0)
+    settler.closed("other", DEPARTED + 0.01)
+    settler.gone("last", now := DEPARTED + 0.02)
+
+    rounds = 1
+    while not (ready := settler.due(now, BULK)):
+        assert settler.wait(now) == 0, "more is to be looked at just now"
+        rounds += 1
+
+    assert ready == ["other"]
+    assert rounds == 5
+
+
 def test_what_leaves_without_end_is_looked_at_some_time():
     settler, now = Settler(), 0.0
     while not (ready := settler.due(now, 100)):

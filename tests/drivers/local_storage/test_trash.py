@@ -21,6 +21,7 @@ from syncd.drivers.local_storage import labels, renames, replacing
 from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.errors import StorageError, StorageFull, StorageReadOnly
 from tests.drivers.hands import chunks, counts, link, look, placed, put, until, write
+from tests.lacking import lacking
 
 FOREVER = Promise(100, 100)
 TRASH = ".syncd-trash"
@@ -32,7 +33,7 @@ def mounted(root) -> Iterator[Path]:
     place = root / "deep" / "mounted"
     place.mkdir(parents=True)
     if subprocess.run(["mount", "-t", "tmpfs", "none", place], check=False).returncode:
-        pytest.skip("nothing can be mounted here")
+        lacking("nothing can be mounted here")
     yield place
     subprocess.run(["umount", place], check=True)
 
@@ -219,7 +220,7 @@ async def test_one_file_system_that_is_mounted_twice(driver, root, tmp_path):
     place.mkdir()
     done = subprocess.run(["mount", "--bind", tmp_path / "other", place], check=False)
     if done.returncode:
-        pytest.skip("nothing can be mounted here")
+        lacking("nothing can be mounted here")
     try:
         await overwritten(driver, "bound/a", b"old", b"new")
         assert files(place / TRASH) == {f"{today()}/a": b"old"}
