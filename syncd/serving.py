@@ -1,5 +1,6 @@
 """Shows the open rooms of a daemon to the API, and makes the server of it."""
 
+from functools import cache
 from importlib import import_module
 
 from syncd.api import desk, past
@@ -67,6 +68,7 @@ def _drivers() -> list[DriverView]:
     ]
 
 
+@cache
 def _version() -> str:
     version: str = import_module("importlib.metadata").version("syncd")
     return version
