@@ -26,7 +26,8 @@ from syncd.backup.scheduler import Scheduler
 from syncd.backup.service import Service
 from syncd.backup_sources import registry
 from syncd.config import Config, backup
-from syncd.config.backup import Backup, Hook, Section
+from syncd.config.backup import Backup, Section
+from syncd.config.telling import Hook
 from syncd.core import cron, retention
 from syncd.core.errand import Command, Part
 from syncd.core.job import RETRIES, Kind

@@ -54,9 +54,9 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
         folders += _folders(name, options, found) if options else []
     if said.get("backup") is not None:
         # Loaded only by those who say something of it.
-        from syncd.config import backup  # noqa: PLC0415
+        from syncd.config import backup_faults  # noqa: PLC0415
 
-        found += backup.faults(said["backup"], in_words)
+        found += backup_faults.faults(said["backup"], in_words)
     state = _real(("state",), said.get("state", "var"), found)
     if state:
         found += _state_length(state)

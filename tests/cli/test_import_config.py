@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from syncd.config import backup
+from syncd.config import backup_faults
 from syncd.config.reading import model_faults
 from tests.cli.conftest import command
 
@@ -161,7 +161,7 @@ def test_it_is_a_section_that_is_taken(file, text):
 
     found = [
         fault
-        for fault in backup.faults(said["backup"], model_faults)
+        for fault in backup_faults.faults(said["backup"], model_faults)
         # Which kinds there are is a matter of what is installed.
         if fault.place[-1] != "kind"
     ]

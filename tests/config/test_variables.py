@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.config import backup
+from syncd.config import backup, backup_faults
 from syncd.config.backup import Backup
 from syncd.config.reading import model_faults, read
 from syncd.config.variables import APPLIES, applied
@@ -381,7 +381,7 @@ def test_what_they_say_is_what_the_section_takes():
     }
     said = section({}, **variables)
 
-    assert backup.faults(said, model_faults) == []
+    assert backup_faults.faults(said, model_faults) == []
     assert isinstance(backup.read(said), Backup)
 
 
