@@ -140,6 +140,8 @@ def _manners(section: Backup, state: Path, store: Store) -> DaemonManners:
         # Beside the logs of jobs, so that it can be moved there; cleared at each start.
         spool=state / "jobs" / "scratch" / "uploads",
         upload_limit=said.upload_limit,
+        zone=section.zone(clock.zone()),
+        incremental_zone=(section.incremental or section).zone(clock.zone()),
         markers=Notes(store) if said.data_validation else None,
     )
 

@@ -104,8 +104,8 @@ class Timing(Value):
     """A backup that is made again and again."""
 
     at: Crontab = Field(
-        description="when: five fields (minute, hour, day, month, weekday), or six"
-        " with seconds, or @hourly, @daily, ..."
+        description="when: five fields (minute, hour, day, month, weekday), then"
+        " perhaps one for seconds, or @hourly, @daily, ..."
     )
     name: str = Field(
         default="", description="what jobs of it are called; without it, a number"

@@ -1,6 +1,7 @@
 """Health: whether the newest backup is a good one, and how much room there is."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import tzinfo
 from typing import Any
 
 from syncd.api.backups import Backups
@@ -39,7 +40,8 @@ class Health(DaemonHandler):
     async def figures(self) -> dict[str, Any]:
         """Return the health object."""
         views = await self.all_listed()
-        return await health(self.backups, views, self.view_for_asker)
+        backups = self.backups
+        return await health(backups, views, self.view_for_asker, self.zone(backups))
 
 
 class Scrape(Health):
@@ -59,10 +61,12 @@ async def health(
     backups: Backups,
     views: Sequence[VaultView],
     told: Callable[[VaultView], Awaitable[VaultView]],
+    zone: tzinfo | None,
 ) -> dict[str, Any]:
     """Return the health object, of vaults with the oldest first.
 
-    ``told`` is what the asker may hear of a vault.
+    ``told`` is what the asker may hear of a vault, and ``zone`` the one in which vaults
+    are named; None: that of this machine.
     """
     good = [view for view in views if not shapes.is_failed(view)]
     room = await backups.room()
@@ -76,11 +80,11 @@ async def health(
         "used_inodes": room.used_inodes,
     }
     if views:
-        storage["last"] = shapes.brief(await told(views[-1]))
+        storage["last"] = shapes.brief(await told(views[-1]), zone)
     if good:
-        storage["lastSuccessful"] = shapes.brief(good[-1])
+        storage["lastSuccessful"] = shapes.brief(good[-1], zone)
     if proven := [view for view in good if view.proven is not None]:
-        storage["lastProven"] = shapes.brief(proven[-1])
+        storage["lastProven"] = shapes.brief(proven[-1], zone)
     return {
         "status": "Warning" if views and shapes.is_failed(views[-1]) else "UP",
         "backup_queue_size": backups.waiting(),
