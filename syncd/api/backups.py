@@ -66,6 +66,10 @@ class Counted(Protocol):
         """Return the seconds of the buckets."""
         ...
 
+    def trouble(self, store: str) -> str:
+        """Return why a store's vaults cannot be reached now; empty if they can."""
+        ...
+
     def stale(self) -> Set[tuple[str, str]]:
         """Return the stores and sources whose newest valid vault is too old."""
         ...
@@ -228,6 +232,10 @@ class Backups(Protocol):
         Raise Conflict if the name is taken, BadRequest for a name or archive of no
         use.
         """
+        ...
+
+    def trouble(self) -> str:
+        """Return why the vaults cannot be reached now; empty if they can."""
         ...
 
     async def room(self) -> DiskRoom:

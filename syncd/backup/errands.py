@@ -9,13 +9,21 @@ from syncd.core.job import Job
 
 
 def errand(
-    plan: Plan, job: Job, hooks: Hooks, logs: Logs, entries: dict[str, dict[str, Any]]
+    plan: Plan,
+    job: Job,
+    logs: Logs,
+    entries: dict[str, dict[str, Any]],
+    id: str,
 ) -> Work:
-    """Return the work that the job is; the entries are as they are now."""
+    """Return the work that the job is; the entries are as they are now.
+
+    ``id`` is that of the plan's store; empty: any will do.
+    """
+    hooks = plan.hooks.get(job.kind, Hooks())
     return Work(
         id=job.id,
         deed=Deed(job.kind),
-        store=placed(plan, str(job.asked.get("folder", ""))),
+        store=placed(plan, str(job.asked.get("folder", "")), id),
         source=plan.sources.get(job.source),
         source_name=job.source,
         entries=entries,
@@ -31,9 +39,10 @@ def errand(
     )
 
 
-def placed(plan: Plan, folder: str) -> Part:
-    """Return the plan's store, or the one in a folder of its own."""
+def placed(plan: Plan, folder: str, id: str) -> Part:
+    """Return the plan's store, which has that id, or the one in a folder of its own."""
     if not folder:
-        return plan.store
+        known = {"id": id} if id else {}
+        return Part(plan.store.reference, {**plan.store.options, **known})
     path = str(plan.elsewhere / folder)
     return Part(plan.store.reference, {**plan.store.options, "path": path})

@@ -85,10 +85,12 @@ class Runner:
         await asyncio.to_thread(self.logs.clear, [job.id for job in queued])
         for job in ended:
             log.warning("job interrupted", action="job", job=job.id, kind=str(job.kind))
-        for name, plan in self.plans.items():
+        for plan in self.plans.values():
+            name = plan.name
             self.figures.expect(name, plan.sources)
             self.figures.look(name, await self.store.read(vaults.everything, name))
-            if await asyncio.to_thread(plan.path.exists):
+            is_there = await asyncio.to_thread(plan.path.is_dir)
+            if is_there or await self._surveys.id(plan):
                 self._surveys.begin(name)
         self._task = asyncio.create_task(self._run(), name="run jobs")
         return self
@@ -173,6 +175,10 @@ class Runner:
         """Return the jobs that make or read a vault, or are about to, by the vault."""
         return self._board.used(store)
 
+    def trouble(self, store: str) -> str:
+        """Return why nothing can be done with a store's vaults; empty if it can."""
+        return self._surveys.troubles.get(store, "")
+
     async def survey(self, name: str) -> None:
         """Bring the catalogue in step with the store; raise Unavailable."""
         await self._surveys.look(name)
@@ -199,11 +205,11 @@ class Runner:
         """Have something done that is no job; return what came of it."""
         id, told = more.pop("id"), more.pop("told", lambda _: None)
         try:
-            return await self.workers.run(
+            done = await self.workers.run(
                 Work(
                     id=id,
                     deed=deed,
-                    store=placed(plan, folder),
+                    store=placed(plan, folder, await self._surveys.id(plan)),
                     log=str(self.logs.path(id)),
                     scratch=str(self.logs.scratch(id)),
                     secrets=plan.secrets,
@@ -211,6 +217,9 @@ class Runner:
                 ),
                 told=told,
             )
+            if not folder:
+                await self._surveys.learn(plan, done)
+            return done
         finally:
             await asyncio.to_thread(self.logs.forget, [id])
 
@@ -295,11 +304,13 @@ class Runner:
             # There was no worker yet that could have been told.
             return Done(error=now.error, reason="canceled")
         done = await self.workers.run(
-            errand(plan, job, hooks, self.logs, entries),
+            errand(plan, job, self.logs, entries, await self._surveys.id(plan)),
             told=lambda advance: self._advanced(job.id, advance),
             seconds=job.timeout,
             grace=plan.grace,
         )
+        if not job.asked.get("folder"):
+            await self._surveys.learn(plan, done)
         return replace(done, result={**done.result, "kept": stays}) if stays else done
 
     async def _judged(self, job: Job) -> tuple[Job, dict[str, str]]:

@@ -101,6 +101,10 @@ class Shelf:
         async with lending.lent(self._runner, self._plan, view, self._run) as archive:
             yield archive
 
+    def trouble(self) -> str:
+        """Return why the vaults cannot be reached now; empty if they can."""
+        return self._runner.trouble(self._plan.name)
+
     async def room(self) -> DiskRoom:
         """Return what there is on the disk of the vaults."""
         known = self._runner.figures.sources.items()

@@ -1,7 +1,8 @@
 """Looks into the vault stores, so that the catalogue is in step with them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
@@ -9,10 +10,13 @@ import structlog
 from syncd.backup import records
 from syncd.backup.figures import Figures
 from syncd.backup.plan import Plan
-from syncd.core.errand import Deed, Done
+from syncd.core.errand import UNTRUSTED, Deed, Done
 from syncd.errors import SyncdError, Unavailable
 from syncd.store import vaults
 from syncd.store.database import Store
+
+AGAIN = 30.0
+"""Seconds until a store that was not there is looked for again."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,18 +48,68 @@ class Surveys:
         self._wake = wake
         self._turns = {name: asyncio.Lock() for name in plans}
         """Held by whoever looks into that store."""
+        self._ids: dict[str, str] = {}
+        """What was learned of the stores since the start."""
+        self._there = {name: asyncio.Event() for name in plans}
+        """Set when some work has reached a store."""
+        self._stopped = False
         self.closed: set[str] = set()
         """The stores with which nothing may be done now."""
         self.tasks: set[asyncio.Task[None]] = set()
+        self.troubles: dict[str, str] = {}
+        """Why stores cannot be reached, by name; looked for until they can."""
+
+    async def id(self, plan: Plan) -> str:
+        """Return the id that the store must have; empty: any, or none, will do.
+
+        It is asked for as long as there is anything to lose: a folder that is gone or
+        empty (its disk is not mounted) is not taken for a store without vaults.
+        """
+        return await self._store.read(records.store_id, plan.name, str(plan.path))
+
+    async def learn(self, plan: Plan, done: Done) -> None:
+        """Take in what some work has told of the store."""
+        if done.reason == UNTRUSTED:
+            self._miss(plan.name, done.error)
+        elif done.store:
+            self._there[plan.name].set()
+            if self._ids.get(plan.name) != done.store:
+                place = str(plan.path)
+                await self._store.run(records.know_store, plan.name, place, done.store)
+                self._ids[plan.name] = done.store
 
     def begin(self, name: str) -> None:
         """Look into a store beside everything else; it is closed until that is done."""
         self.close(name)
-        task = asyncio.create_task(self.settle(name), name=f"survey {name}")
+        self._beside(self.settle(name), f"survey {name}")
+
+    def _beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _miss(self, name: str, why: str) -> None:
+        """Keep what is known of a store that is not there, and wait for it."""
+        if name not in self.troubles and not self._stopped:
+            log.warning("vault store not there", action="survey", reason=why)
+            self._beside(self._await(name), f"await {name}")
+        self.troubles[name] = why
+
+    def _found(self, name: str) -> None:
+        if self.troubles.pop(name, ""):
+            log.info("vault store is there again", action="survey", store=name)
+
+    async def _await(self, name: str) -> None:
+        while name in self.troubles:
+            self._there[name].clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN):
+                    await self._there[name].wait()
+            await self.settle(name)
 
     def stop(self) -> None:
         """Have what was begun end."""
+        self._stopped = True
         for task in self.tasks:
             task.cancel()
 
@@ -68,7 +122,7 @@ class Surveys:
         try:
             await self.look(name)
         except SyncdError as error:
-            log.warning("vaults not looked at", action="survey", reason=str(error))
+            self._miss(name, str(error))
         except Exception:
             log.exception("bug", action="survey", store=name)
         finally:
@@ -92,6 +146,7 @@ class Surveys:
         )
         if done.error:
             raise Unavailable(done.error)
+        self._found(name)
         for one in done.aside:
             log.warning("half a vault was put aside", action="survey", vault=one)
         for vault, why in done.result.get("unreadable", {}).items():

@@ -13,6 +13,9 @@ from msgspec import Struct
 from syncd.core.backup import VaultView
 from syncd.core.job import Progress
 
+UNTRUSTED = "untrusted"
+"""Why something failed: where the vault store was, it is no more."""
+
 
 class Deed(StrEnum):
     """What a worker can do: every kind of job, and a few things in between."""
@@ -96,6 +99,8 @@ class Done(Struct, frozen=True, kw_only=True, tag=True):
     """Vaults that are no more."""
     aside: list[str] = []
     """Vaults that were never finished, as the store has put them aside."""
+    store: str = ""
+    """Id of the vault store that was opened; empty: it has none, or was not opened."""
     error: str = ""
     reason: str = ""
     """The same as one word: ``wrong``, ``missing``, ``full``, ``damaged``, ..."""

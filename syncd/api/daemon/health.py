@@ -79,14 +79,19 @@ async def health(
         "total_inodes": room.total_inodes,
         "used_inodes": room.used_inodes,
     }
+    trouble = backups.trouble()
+    if trouble:
+        # Why is for those who log in: it names folders.
+        storage["trouble"] = "the vaults cannot be reached"
     if views:
         storage["last"] = shapes.brief(await told(views[-1]), zone)
     if good:
         storage["lastSuccessful"] = shapes.brief(good[-1], zone)
     if proven := [view for view in good if view.proven is not None]:
         storage["lastProven"] = shapes.brief(proven[-1], zone)
+    is_bad = bool(views) and shapes.is_failed(views[-1])
     return {
-        "status": "Warning" if views and shapes.is_failed(views[-1]) else "UP",
+        "status": "Warning" if trouble or is_bad else "UP",
         "backup_queue_size": backups.waiting(),
         "storage": storage,
     }

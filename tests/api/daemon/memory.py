@@ -66,6 +66,7 @@ class MemoryBackups:
         self.broken_at: int | None = None
         self.uploaded: dict[str, bytes] = {}
         self.half: list[str] = []
+        self.missing = ""
         self.says: Exception | None = None
         self._changed = asyncio.Event()
 
@@ -212,6 +213,9 @@ class MemoryBackups:
     async def check(self, vault: str, *, kind: Kind, who: str) -> Job:
         await self.vault(vault)
         return self._keep(kind, RestoreRequest(vault=vault), vault, who, None)
+
+    def trouble(self) -> str:
+        return self.missing
 
     async def aside(self) -> list[str]:
         return self.half
