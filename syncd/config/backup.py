@@ -174,6 +174,10 @@ class Section(Value):
     granular_eviction: Policy | None = Field(
         default=None, description="the same for vaults of chosen databases"
     )
+    granular_keep: Counts | None = Field(
+        default=None,
+        description="in place of granular_eviction, as keep is of eviction",
+    )
     queue: int = Field(
         default=1000,
         ge=1,

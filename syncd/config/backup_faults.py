@@ -39,9 +39,11 @@ def _together(place: Place, said: dict[str, Any], in_words: InWords) -> list[Fau
         if isinstance(source, str) and source not in (*known, DEFAULT):
             words = f"names no source; known: {', '.join(map(str, known))}"
             found.append(Fault((*place, "schedule", number, "source"), words))
-    if said.get("eviction") is not None and said.get("keep") is not None:
-        words = "cannot stand beside eviction; say one of them"
-        found.append(Fault((*place, "keep"), words))
+    for kind in ("", "granular_"):
+        counts, policy = f"{kind}keep", f"{kind}eviction"
+        if said.get(policy) is not None and said.get(counts) is not None:
+            words = f"cannot stand beside {policy}; say one of them"
+            found.append(Fault((*place, counts), words))
     hooks = said.get("hooks")
     hooks = hooks if isinstance(hooks, dict) else {}
     for when in ("before", "after"):

@@ -52,12 +52,15 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
         options, wrong = _options(name, entry, in_words)
         found += wrong
         folders += _folders(name, options, found) if options else []
+    state = _real(("state",), said.get("state", "var"), found)
     if said.get("backup") is not None:
         # Loaded only by those who say something of it.
-        from syncd.config import backup_faults  # noqa: PLC0415
+        from syncd.config import backup_faults, vault_folders  # noqa: PLC0415
 
         found += backup_faults.faults(said["backup"], in_words)
-    state = _real(("state",), said.get("state", "var"), found)
+        if state and isinstance(said["backup"], dict):
+            entry_folders = {_whose(one.place): one.real for one in folders}
+            found += vault_folders.faults(said["backup"], state.real, entry_folders)
     if state:
         found += _state_length(state)
         folders.append(state)

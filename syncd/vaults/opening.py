@@ -26,8 +26,8 @@ _STORE = "store.json"
 _KEY_CHECK = "key-check.age"
 _NAMES = "names"
 _FORMAT = 1
-_HARMLESS = {"lost+found", "elsewhere"}
-"""What may lie in a folder that becomes a store; other stores are below the last."""
+_HARMLESS = {"lost+found", "elsewhere", "inc-backup-storage"}
+"""What may lie in a folder that becomes a store; the last two hold other stores."""
 
 
 class _Store(Struct, frozen=True):

@@ -406,3 +406,15 @@ def test_the_file_is_read_with_them(tmp_path, monkeypatch):
     monkeypatch.setenv("EVICTION_POLICY", "0/delete")
     with pytest.raises(ConfigError, match="EVICTION_POLICY"):
         read(file)
+
+
+@pytest.mark.parametrize("kind", ["", "granular_"])
+def test_a_policy_counts_in_place_of_counts(kind: str):
+    said = {"backup": {f"{kind}keep": {"daily": 7}, "queue": 5}}
+    name = f"{kind}eviction_policy".upper()
+
+    assert section(said, **{name: "3/delete"}) == {
+        f"{kind}eviction": "3/delete",
+        "queue": 5,
+    }
+    assert section(said, **{name: ""}) == said["backup"]
