@@ -155,6 +155,14 @@ def test_encryption(file):
     assert said["tls"] == {"certificate": "/tls/tls.crt", "key": "/tls/tls.key"}
 
 
+def test_what_both_stores_take_is_written_twice(file):
+    text, said = imported(file, "custom_vars = [ mode ]\nincremental_enabled = yes")
+
+    assert "&" not in text
+    inner = said["backup"]["incremental"]["source"]["variables"]
+    assert inner == said["backup"]["source"]["variables"] == ["mode"]
+
+
 @pytest.mark.parametrize("text", [ZOOKEEPER, "", "incremental_enabled = yes"])
 def test_it_is_a_section_that_is_taken(file, text):
     _, said = imported(file, text)

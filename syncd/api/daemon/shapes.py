@@ -82,6 +82,29 @@ def is_failed(view: VaultView) -> bool:
     return view.summary.failed is not None or view.canceled
 
 
+def told_by(view: VaultView) -> Job:
+    """Return the job that has made a vault, as far as the vault tells.
+
+    Jobs are forgotten after a while, and with the index; vaults are not.
+    """
+    summary = view.summary
+    state = State.CANCELED if view.canceled else State.FAILED
+    return Job(
+        id=summary.name,
+        kind=Kind.BACKUP,
+        state=state if view.canceled or summary.failed else State.SUCCESSFUL,
+        asked={"databases": summary.databases, "folder": view.folder},
+        source=summary.source,
+        store="",
+        vault=summary.name,
+        who="",
+        created=summary.made,
+        started=summary.made,
+        ended=summary.made + summary.seconds,
+        error=summary.failed or "",
+    )
+
+
 def stats(
     view: VaultView,
     zone: tzinfo | None,
