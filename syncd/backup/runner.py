@@ -179,6 +179,10 @@ class Runner:
         """Return why nothing can be done with a store's vaults; empty if it can."""
         return self._surveys.troubles.get(store, "")
 
+    def expect(self, store: str, source: str, seconds: float) -> None:
+        """Have a worker ready for a backup that is likely within so many seconds."""
+        self.workers.prepare(self.plans[store].modules(source), seconds)
+
     async def survey(self, name: str) -> None:
         """Bring the catalogue in step with the store; raise Unavailable."""
         await self._surveys.look(name)
@@ -272,8 +276,7 @@ class Runner:
             if half or (recorded.reason == outcomes.BUG and job.store in self.plans):
                 await self._surveys.settle(job.store)
             elif job.kind is Kind.BACKUP and job.schedule is None and not done.error:
-                modules = self.plans[job.store].modules(job.source)
-                self.workers.prepare(modules, READY)
+                self.expect(job.store, job.source, READY)
         finally:
             del self._running[job.id]
             self._wake.set()
