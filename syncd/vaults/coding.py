@@ -86,9 +86,9 @@ class Coder:
             packer = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
             source = packer.stream_reader(cast(BinaryIO, source), closefd=False)
         if self.keys:
-            careful = _Careful(source)
+            careful = _Careful(source, sink)
             try:
-                pyrage.encrypt_io(careful, sink, self.keys.recipients)
+                pyrage.encrypt_io(careful, careful, self.keys.recipients)
             except Exception:
                 if careful.failed:
                     raise careful.failed from None
@@ -150,17 +150,31 @@ class _Unpacking:
 
 
 class _Careful:
-    """Remembers what reading raised: the library below says it in words of its own."""
+    """Remembers what reading or writing raised: the library has words of its own."""
 
-    def __init__(self, source: Readable) -> None:
+    def __init__(self, source: Readable, sink: Writable) -> None:
         self._source = source
+        self._sink = sink
         self.failed: BaseException | None = None
 
     def read(self, size: int = -1, /) -> bytes:
-        try:
+        with self._remembering():
             return self._source.read(size)
+
+    def write(self, content: bytes, /) -> int:
+        with self._remembering():
+            return self._sink.write(content)
+
+    def flush(self) -> None:
+        with self._remembering():
+            self._sink.flush()
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException as error:
-            self.failed = error
+            self.failed = self.failed or error
             raise
 
 
