@@ -88,9 +88,11 @@ class Runner:
         for plan in self.plans.values():
             name = plan.name
             self.figures.expect(name, plan.sources)
-            self.figures.look(name, await self.store.read(vaults.everything, name))
+            known = await self.store.read(vaults.everything, name)
+            self.figures.look(name, known)
             is_there = await asyncio.to_thread(plan.path.is_dir)
-            if is_there or await self._surveys.id(plan):
+            # Where vaults are known, they are missed; they may be somewhere else now.
+            if known or is_there:
                 self._surveys.begin(name)
         self._task = asyncio.create_task(self._run(), name="run jobs")
         return self

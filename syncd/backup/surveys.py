@@ -91,13 +91,13 @@ class Surveys:
     def _miss(self, name: str, why: str) -> None:
         """Keep what is known of a store that is not there, and wait for it."""
         if name not in self.troubles and not self._stopped:
-            log.warning("vault store not there", action="survey", reason=why)
+            log.warning("vaults cannot be reached", action="survey", reason=why)
             self._beside(self._await(name), f"await {name}")
         self.troubles[name] = why
 
     def _found(self, name: str) -> None:
         if self.troubles.pop(name, ""):
-            log.info("vault store is there again", action="survey", store=name)
+            log.info("vaults can be reached again", action="survey", store=name)
 
     async def _await(self, name: str) -> None:
         while name in self.troubles:

@@ -43,10 +43,7 @@ def faults(
 
     ``others`` are the folders of entries, by what they are called.
     """
-    kept = [*_kept(("backup",), "full", said, state)]
-    inner = said.get("incremental")
-    if isinstance(inner, dict):
-        kept += _kept(("backup", "incremental"), "incremental", inner, state)
+    kept = _all_kept(said, state)
     for outer, inner_one in _pairs(kept):
         if not outer.may_hold(inner_one):
             wrong, other = (inner_one, outer) if inner_one.said else (outer, inner_one)
@@ -60,6 +57,31 @@ def faults(
         if state.is_relative_to(one.real):
             words = f"{_where(one, state)} the state folder"
             yield Fault(one.place, f"{words}; name a folder of its own")
+
+
+def keys(
+    said: Mapping[str, Any], state: Path, secrets: Mapping[Place, Path]
+) -> Iterator[Fault]:
+    """Give the keys that lie with what they encrypt: who has that, has them.
+
+    ``secrets`` are the files that secrets came from, by where these stand.
+    """
+    kept = _all_kept(said, state)
+    for place, file in secrets.items():
+        if place[-2:] != ("encrypt", "identity"):
+            continue
+        real = file.resolve()
+        if any(real.is_relative_to(one.real) for one in kept):
+            words = f"{printable(str(file))} lies among the vaults that it encrypts"
+            yield Fault(place, f"{words}; keep it elsewhere")
+
+
+def _all_kept(said: Mapping[str, Any], state: Path) -> list[Kept]:
+    kept = [*_kept(("backup",), "full", said, state)]
+    inner = said.get("incremental")
+    if isinstance(inner, dict):
+        kept += _kept(("backup", "incremental"), "incremental", inner, state)
+    return kept
 
 
 def _kept(

@@ -99,6 +99,22 @@ def test_these_are_refused(faults, backup: str, fault: str):
     assert any(one.startswith(expected) and OWN in one for one in found), found
 
 
+@pytest.mark.parametrize("where", ["v/key", "e/some/key", "i/key"])
+def test_a_key_among_what_it_encrypts_is_refused(faults, sound, tmp_path, where):
+    file = tmp_path / where
+    file.parent.mkdir(parents=True)
+    file.write_text("hush")
+    inner = "incremental: {store: {path: i}}"
+    store = f"path: v, elsewhere: e, encrypt: {{identity: !file {where}}}"
+
+    assert faults(text(f"store: {{{store}}}, {inner}")) == [
+        f"backup.store.encrypt.identity: {file} lies among the vaults that it encrypts;"
+        " keep it elsewhere"
+    ]
+    file.rename(tmp_path / "key")
+    sound(text(f"store: {{{store.replace(where, 'key')}}}, {inner}"))
+
+
 def test_what_is_no_path_is_told_once(faults):
     [fault] = faults(text("store: {path: 7}"))
 
