@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from syncd.backup import outcomes, recording, records, retaining
 from syncd.backup.board import Board
-from syncd.backup.errands import errand, placed
+from syncd.backup.errands import errand
 from syncd.backup.figures import BUCKETS, Figures
 from syncd.backup.logs import Logs
 from syncd.backup.notify import Notifier
@@ -19,7 +19,7 @@ from syncd.backup.plan import Hooks, Plan
 from syncd.backup.surveys import Surveys
 from syncd.core import job as life
 from syncd.core import queue
-from syncd.core.errand import Advance, Deed, Done, Work
+from syncd.core.errand import Advance, Deed, Done
 from syncd.core.job import Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.errors import Conflict, SyncdError, Unavailable
@@ -71,7 +71,9 @@ class Runner:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._board = Board(tell, self._wake)
-        self._surveys = Surveys(store, plans, self.figures, self.work, self._wake)
+        self._surveys = Surveys(
+            store, plans, workers, logs=self.logs, figures=self.figures, wake=self._wake
+        )
         self._closing = False
         self.after: list[After] = []
         """Called with each job that has ended, after it was recorded."""
@@ -205,29 +207,9 @@ class Runner:
                 await news
             news.cancel()
 
-    async def work(
-        self, plan: Plan, deed: Deed, *, folder: str = "", **more: Any
-    ) -> Done:
+    async def work(self, plan: Plan, deed: Deed, **more: Any) -> Done:
         """Have something done that is no job; return what came of it."""
-        id, told = more.pop("id"), more.pop("told", lambda _: None)
-        try:
-            done = await self.workers.run(
-                Work(
-                    id=id,
-                    deed=deed,
-                    store=placed(plan, folder, await self._surveys.id(plan)),
-                    log=str(self.logs.path(id)),
-                    scratch=str(self.logs.scratch(id)),
-                    secrets=plan.secrets,
-                    **more,
-                ),
-                told=told,
-            )
-            if not folder:
-                await self._surveys.learn(plan, done)
-            return done
-        finally:
-            await asyncio.to_thread(self.logs.forget, [id])
+        return await self._surveys.work(plan, deed, **more)
 
     # How it goes.
 

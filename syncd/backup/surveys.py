@@ -1,32 +1,27 @@
-"""Looks into the vault stores, so that the catalogue is in step with them."""
+"""The vault stores: which they are, whether they are there, what is in them."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from syncd.backup import records
+from syncd.backup.errands import placed
 from syncd.backup.figures import Figures
+from syncd.backup.logs import Logs
 from syncd.backup.plan import Plan
-from syncd.core.errand import UNTRUSTED, Deed, Done
+from syncd.core.errand import UNTRUSTED, Deed, Done, Work
 from syncd.errors import SyncdError, Unavailable
 from syncd.store import vaults
 from syncd.store.database import Store
+from syncd.supervisor.workers import Workers
 
 AGAIN = 30.0
 """Seconds until a store that was not there is looked for again."""
 
 log = structlog.get_logger(__name__)
-
-
-class Work(Protocol):
-    """Has something done that is no job."""
-
-    async def __call__(self, plan: Plan, deed: Deed, **more: Any) -> Done:
-        """Return what came of it."""
-        ...
 
 
 class Surveys:
@@ -36,15 +31,18 @@ class Surveys:
         self,
         store: Store,
         plans: Mapping[str, Plan],
+        workers: Workers,
+        *,
+        logs: Logs,
         figures: Figures,
-        work: Work,
         wake: asyncio.Event,
     ) -> None:
         """Set ``wake`` whenever a store can be used again."""
         self._store = store
         self._plans = plans
         self._figures = figures
-        self._work = work
+        self._workers = workers
+        self._logs = logs
         self._wake = wake
         self._turns = {name: asyncio.Lock() for name in plans}
         """Held by whoever looks into that store."""
@@ -77,6 +75,30 @@ class Surveys:
                 place = str(plan.path)
                 await self._store.run(records.know_store, plan.name, place, done.store)
                 self._ids[plan.name] = done.store
+
+    async def work(
+        self, plan: Plan, deed: Deed, *, folder: str = "", **more: Any
+    ) -> Done:
+        """Have something done that is no job; return what came of it."""
+        id, told = more.pop("id"), more.pop("told", lambda _: None)
+        try:
+            done = await self._workers.run(
+                Work(
+                    id=id,
+                    deed=deed,
+                    store=placed(plan, folder, await self.id(plan)),
+                    log=str(self._logs.path(id)),
+                    scratch=str(self._logs.scratch(id)),
+                    secrets=plan.secrets,
+                    **more,
+                ),
+                told=told,
+            )
+            if not folder:
+                await self.learn(plan, done)
+            return done
+        finally:
+            await asyncio.to_thread(self._logs.forget, [id])
 
     def begin(self, name: str) -> None:
         """Look into a store beside everything else; it is closed until that is done."""
@@ -138,7 +160,7 @@ class Surveys:
         name = plan.name
         views = await self._store.read(vaults.everything, name)
         known = [view.summary.name for view in views]
-        done = await self._work(
+        done = await self.work(
             plan,
             Deed.SURVEY,
             id=f"survey-{name}",
