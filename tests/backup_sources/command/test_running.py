@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from syncd.backup_sources.command import running
 from syncd.backup_sources.command.running import run
 from syncd.errors import StorageError
 
@@ -321,3 +322,25 @@ async def test_a_killed_keeper_is_told_of():
         await task
     for process in below:
         process.kill()
+
+
+async def test_a_command_inherits_what_it_is_given():
+    reading, writing = os.pipe()
+    os.write(writing, b"secret")
+    os.close(writing)
+    try:
+        script = shell(f"cat <&{reading}; cat")
+        _, printed = await said(script, descriptors=[reading], stdin=reading)
+    finally:
+        os.close(reading)
+
+    assert printed == b"secret"
+
+
+async def test_all_is_read_even_if_we_stood_still_when_it_ended(monkeypatch):
+    monkeypatch.setattr(running, "_LAST_WORDS", 0.0)
+
+    for _ in range(5):
+        ended, printed = await said(shell("head -c 60000 /dev/zero"))
+
+        assert (len(printed), ended.cut) == (60_000, False)

@@ -1,0 +1,123 @@
+"""Backups of this machine by real Borg."""
+
+import pytest
+
+from syncd.core.borg.values import Policy, Repository
+from syncd.errors import BadRequest, Conflict, NotFound, StorageError
+from tests.borg.bench import PASSPHRASE
+
+
+async def test_a_folder_is_backed_up_and_comes_back(bench):
+    (bench.source / "b").write_bytes(bytes(range(256)) * 1000)
+
+    made = await bench.do(bench.backup())
+    back = await bench.do(bench.restore(made.archive))
+
+    assert made.archive == "folders-web-2023-11-14_22-13"
+    assert made.sizes.original >= 256_003
+    assert made.repository.deduplicated > 0
+    assert (made.files, back.warnings) == (2, [])
+    assert bench.restored(bench.source / "a").read_text() == "one"
+    assert bench.restored(bench.source / "b").read_bytes() == bytes(range(256)) * 1000
+
+
+async def test_the_passphrase_is_told_nowhere(bench):
+    await bench.do(bench.backup())
+
+    assert PASSPHRASE not in bench.heard.text
+    held = [file for file in bench.folder.rglob("scratch*/**/*") if file.is_file()]
+    assert not [file for file in held if PASSPHRASE in file.read_text()]
+
+
+async def test_a_wrong_passphrase_is_told_with_its_remedy(bench):
+    wrong = Repository(path=bench.repository.path, passphrase="no")
+
+    with pytest.raises(BadRequest, match="another passphrase; correct"):
+        await bench.do(bench.backup(repository=wrong))
+
+
+async def test_a_repository_that_is_not_there_is_told(bench):
+    elsewhere = Repository(path=f"{bench.folder}/nothing", passphrase="x")
+
+    with pytest.raises(NotFound, match="no repository at that path; prepare it"):
+        await bench.do(bench.backup(repository=elsewhere))
+
+
+async def test_folders_that_are_not_there_make_no_backup(bench):
+    with pytest.raises(NotFound, match="web has none of /nothing"):
+        await bench.do(bench.backup(variables={"folders": ["/nothing"]}))
+
+
+async def test_a_folder_of_several_that_is_not_there_is_warned_of(bench):
+    folders = {"folders": [str(bench.source), "/nothing"]}
+
+    made = await bench.do(bench.backup(variables=folders))
+
+    assert any("/nothing" in warning for warning in made.warnings)
+
+
+async def test_two_backups_of_one_minute_are_not_mixed_up(bench):
+    await bench.do(bench.backup())
+
+    with pytest.raises(Conflict, match="one of that name already"):
+        await bench.do(bench.backup())
+
+
+async def test_what_is_excluded_is_not_there(bench):
+    (bench.source / "b.log").write_text("no")
+    variables = {"folders": [str(bench.source)], "exclude": ["*.log", "--stats"]}
+
+    made = await bench.do(bench.backup(variables=variables))
+    await bench.do(bench.restore(made.archive))
+
+    assert made.files == 1
+    assert not bench.restored(bench.source / "b.log").exists()
+
+
+async def test_what_a_command_prints_is_one_file(bench):
+    variables = {"command": "echo one | tr o O; echo two"}
+
+    made = await bench.do(bench.backup(policy=Policy.PIPED, variables=variables))
+    await bench.do(bench.restore(made.archive))
+
+    assert made.archive == "piped-web-2023-11-14_22-13"
+    assert (bench.folder / "restored/stdin").read_text() == "One\ntwo\n"
+
+
+@pytest.mark.parametrize("command", ["echo half; exit 3", "(echo half; exit 3) | cat"])
+async def test_a_command_that_fails_anywhere_leaves_no_archive(bench, command):
+    with pytest.raises(StorageError, match="ended with"):
+        await bench.do(
+            bench.backup(policy=Policy.PIPED, variables={"command": command})
+        )
+
+    with pytest.raises(NotFound, match="no such archive"):
+        await bench.do(bench.restore("piped-web-2023-11-14_22-13"))
+
+
+async def test_hooks_run_around_it(bench):
+    said = bench.folder / "said"
+    before, after = f"echo before >> {said}", f"echo after >> {said}; echo heard"
+
+    await bench.do(bench.backup(before=before, after=after))
+
+    assert said.read_text().split() == ["before", "after"]
+    assert "heard" in bench.heard.lines
+
+
+async def test_a_hook_before_it_that_fails_stops_it(bench):
+    with pytest.raises(StorageError, match="the command before it ended with 7"):
+        await bench.do(bench.backup(before="exit 7"))
+
+
+async def test_a_hook_after_it_is_run_after_a_failure_too(bench):
+    said = bench.folder / "said"
+    after = f"echo after > {said}; exit 8"
+
+    made = await bench.do(bench.backup(after=after))
+
+    assert made.warnings == ["the command after it ended with 8"]
+    said.unlink()
+    with pytest.raises(Conflict):
+        await bench.do(bench.backup(after=after))
+    assert said.exists()
