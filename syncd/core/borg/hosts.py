@@ -1,7 +1,6 @@
 """Keys by which machines are known, and the fingerprints that people compare."""
 
 import base64
-import binascii
 import hashlib
 
 from syncd.core.borg.tasks import HostKey
@@ -18,7 +17,7 @@ def host_keys(printed: str, host: str, port: int) -> list[HostKey]:
         _, kind, key = words
         try:
             digest = hashlib.sha256(base64.b64decode(key, validate=True)).digest()
-        except binascii.Error:
+        except ValueError:
             continue
         mark = base64.b64encode(digest).decode().rstrip("=")
         found.append(
