@@ -39,8 +39,8 @@ async def catalogue(task: Catalogue, runner: Runner) -> Result:
     except OSError as error:
         kind = StorageFull if error.errno in (ENOSPC, EDQUOT) else StorageError
         raise kind(
-            f"the catalogue cannot be written to {file}: {error.strerror}; make room, or"
-            " mend it"
+            f"the catalogue cannot be written to {file}: {error.strerror}; make room,"
+            " or mend it"
         ) from None
     finally:
         with suppress(OSError):

@@ -1,7 +1,9 @@
 """A repository, a folder to back up and a runner: real Borg on this machine."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from syncd.borg.work import carry_out
 from syncd.core.borg.tasks import (
@@ -11,8 +13,9 @@ from syncd.core.borg.tasks import (
     Result,
     Task,
 )
-from syncd.core.borg.values import Client, Policy, Repository
+from syncd.core.borg.values import Client, Login, Policy, Repository
 from syncd.core.job import Progress
+from tests.peers.sshd import Machine
 
 PASSPHRASE = "a word that nobody is told: $(id) 'quoted'"
 MADE = 1_700_000_000.0
@@ -36,10 +39,18 @@ class Heard:
         return "\n".join(self.lines)
 
 
-class Bench:
-    """Tasks on one repository."""
+class Machines(NamedTuple):
+    """A client, a machine with repositories, and our key for both."""
 
-    def __init__(self, folder: Path) -> None:
+    client: Machine
+    store: Machine
+    key: str
+
+
+class Bench:
+    """Tasks on one repository: here, or on other machines."""
+
+    def __init__(self, folder: Path, machines: Machines | None = None) -> None:
         self.folder = folder
         self.source = folder / "source"
         self.source.mkdir()
@@ -47,8 +58,20 @@ class Bench:
             path=str(folder / "repository"), passphrase=PASSPHRASE
         )
         self.client = Client(hostname="web", here=True)
+        self.login = Login()
+        if machines is not None:
+            self._away(machines)
         self.heard = Heard()
         self._number = 0
+
+    def _away(self, machines: Machines) -> None:
+        path = f"ssh://root@127.0.0.1:{machines.store.port}{self.repository.path}"
+        self.repository = replace(self.repository, path=path)
+        self.client = Client(
+            hostname="web", address="127.0.0.1", port=machines.client.port
+        )
+        known = [machines.client.known, machines.store.known]
+        self.login = Login(key=machines.key, known_hosts=known)
 
     async def do(self, task: Task) -> Result:
         self._number += 1
@@ -57,7 +80,7 @@ class Bench:
         return await carry_out(task, scratch, self.heard)
 
     def common(self) -> dict[str, Any]:
-        return {"base": str(self.folder / "base")}
+        return {"base": str(self.folder / "base"), "login": self.login}
 
     def backup(self, **more: Any) -> BackUp:
         given: dict[str, Any] = {

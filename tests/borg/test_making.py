@@ -1,9 +1,12 @@
 """Backups of this machine by real Borg."""
 
+from pathlib import Path
+
 import pytest
 
+from syncd.core.borg.tasks import Mode, Survey
 from syncd.core.borg.values import Policy, Repository
-from syncd.errors import BadRequest, Conflict, NotFound, StorageError
+from syncd.errors import BadRequest, ConfigError, Conflict, NotFound, StorageError
 from tests.borg.bench import PASSPHRASE
 
 
@@ -121,3 +124,105 @@ async def test_a_hook_after_it_is_run_after_a_failure_too(bench):
     with pytest.raises(Conflict):
         await bench.do(bench.backup(after=after))
     assert said.exists()
+
+
+BOTH = pytest.mark.parametrize("mode", list(Mode))
+
+
+@BOTH
+async def test_a_client_elsewhere_is_backed_up(remote, mode):
+    (remote.source / "sub dir").mkdir()
+    (remote.source / "sub dir" / "b").write_text("two")
+    (remote.source / "c.log").write_text("no")
+    (remote.source / "link").symlink_to("a")
+    variables = {"folders": [str(remote.source)], "exclude": ["*.log"]}
+
+    made = await remote.do(remote.backup(mode=mode, variables=variables))
+    await remote.do(remote.restore(made.archive))
+
+    assert made.warnings == []
+    assert remote.restored(remote.source / "a").read_text() == "one"
+    assert remote.restored(remote.source / "sub dir" / "b").read_text() == "two"
+    assert remote.restored(remote.source / "link").readlink() == Path("a")
+    assert not remote.restored(remote.source / "c.log").exists()
+
+
+@BOTH
+async def test_what_a_client_elsewhere_prints_is_one_file(remote, mode):
+    variables = {"command": 'echo one; echo "it\'s"'}
+
+    made = await remote.do(
+        remote.backup(mode=mode, policy=Policy.PIPED, variables=variables)
+    )
+    await remote.do(remote.restore(made.archive))
+
+    assert (remote.folder / "restored/stdin").read_text() == "one\nit's\n"
+
+
+@BOTH
+async def test_a_command_elsewhere_that_fails_leaves_no_archive(remote, mode):
+    variables = {"command": "(echo half; exit 3) | cat"}
+
+    with pytest.raises(StorageError):
+        await remote.do(
+            remote.backup(mode=mode, policy=Policy.PIPED, variables=variables)
+        )
+
+    found = await remote.do(Survey(**remote.common(), repository=remote.repository))
+    assert found.archives == []
+
+
+@BOTH
+async def test_secrets_are_on_no_command_line(remote, mode):
+    """The command looks for them while they are in use."""
+    variables = {"command": "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"}
+
+    made = await remote.do(
+        remote.backup(mode=mode, policy=Policy.PIPED, variables=variables)
+    )
+    await remote.do(remote.restore(made.archive))
+
+    seen = (remote.folder / "restored/stdin").read_text()
+    assert "borg create" in seen
+    assert PASSPHRASE not in seen
+    assert "$(id)" not in seen
+
+
+@BOTH
+async def test_folders_elsewhere_that_are_not_there_make_no_backup(remote, mode):
+    with pytest.raises(NotFound, match="web has none of /nothing"):
+        await remote.do(remote.backup(mode=mode, variables={"folders": ["/nothing"]}))
+
+
+async def test_hooks_run_where_the_client_is(remote, machines):
+    await remote.do(remote.backup(before="cd && pwd > said"))
+
+    home = machines.client.home
+    assert (home / "said").read_text() == f"{home}\n"
+
+
+async def test_a_client_cannot_push_into_a_folder_of_ours(remote):
+    ours = Repository(path=str(remote.folder / "ours"), passphrase="x")
+
+    with pytest.raises(ConfigError, match="pull it"):
+        await remote.do(remote.backup(repository=ours))
+
+
+async def test_what_cannot_be_read_is_warned_of_when_pulled(remote):
+    folders = {"folders": [str(remote.source), "/nothing"]}
+
+    made = await remote.do(remote.backup(mode=Mode.PULL, variables=folders))
+
+    assert any("/nothing" in warning for warning in made.warnings)
+
+
+async def test_what_was_pulled_half_is_in_no_list(remote, monkeypatch):
+    """The connection breaks after the client has sent a good half."""
+    half = ["sh", "-c", 'cd / && tar -cf- "${1#/}"; kill -9 $PPID', "sh"]
+    monkeypatch.setattr("syncd.core.borg.words.tar", lambda what: [*half, *what.paths])
+
+    with pytest.raises(StorageError, match="reading the client"):
+        await remote.do(remote.backup(mode=Mode.PULL))
+
+    found = await remote.do(Survey(**remote.common(), repository=remote.repository))
+    assert found.archives == []

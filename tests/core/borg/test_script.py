@@ -24,7 +24,7 @@ exit 3
 
 
 @pytest.fixture
-def borg(tmp_path) -> Path:
+def borg(tmp_path: Path) -> Path:
     program = tmp_path / "borg"
     program.write_text(BORG)
     program.chmod(0o700)
