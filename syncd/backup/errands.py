@@ -4,6 +4,7 @@ from typing import Any
 
 from syncd.backup.logs import Logs
 from syncd.backup.plan import Hooks, Plan
+from syncd.core.borg.tasks import Task
 from syncd.core.errand import Deed, Part, Work
 from syncd.core.job import Job
 
@@ -36,6 +37,19 @@ def errand(
         secrets=plan.secrets,
         before=hooks.before,
         after=hooks.after,
+    )
+
+
+def for_borg(task: Task, job: Job, logs: Logs) -> Work:
+    """Return the work of a job that is about Borg's repositories."""
+    return Work(
+        id=job.id,
+        deed=Deed.BORG,
+        borg=task,
+        who=job.who,
+        made=job.created,
+        log=str(logs.path(job.id)),
+        scratch=str(logs.scratch(job.id)),
     )
 
 

@@ -1,11 +1,15 @@
 """The files that SSH needs for one task, in the task's own folder."""
 
 import asyncio
+import os
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 from syncd.core.borg.values import Login
 from syncd.core.borg.words import Keys
+
+_numbers = count()
 
 _ASKED = """\
 #!/bin/sh
@@ -22,7 +26,8 @@ class Doors:
 
     def __init__(self, login: Login, scratch: Path) -> None:
         self._login = login
-        self._folder = scratch / "ssh"
+        # What an attempt that was killed has left there must not be in the way.
+        self._folder = scratch / f"ssh-{os.getpid()}-{next(_numbers)}"
         self._there = False
         self._key = str(self._folder / "key") if login.key else None
         self.keys = Keys(known_hosts=str(self._folder / "known_hosts"), key=self._key)

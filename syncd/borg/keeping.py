@@ -67,7 +67,7 @@ async def prepare(task: PrepareRepository, runner: Runner) -> Result:
             " encryption"
         )
     await done(words.init(repository), repository, runner, "making the repository")
-    return Result(made=True, encryption=repository.encryption)
+    return Result(made=True, encryption=str(repository.encryption))
 
 
 async def survey(task: Survey, runner: Runner) -> Result:

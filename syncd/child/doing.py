@@ -69,6 +69,8 @@ class Doing(Struct, frozen=True):
 
     def store(self) -> VaultStore:
         """Open the vault store; raise ConfigError or StorageError."""
+        if self.work.store is None:
+            raise ConfigError("no vault store is named for this work")
         store = cast("VaultStore", made(self.work.store))
         self.opened.append(str(getattr(store, "id", "")))
         return store

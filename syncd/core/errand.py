@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from syncd.core.backup import VaultView
+from syncd.core.borg.tasks import Result, Task
 from syncd.core.job import Progress
 
 UNTRUSTED = "untrusted"
@@ -31,6 +32,8 @@ class Deed(StrEnum):
     PIN = "pin"
     DOWNLOAD = "download"
     """Give a vault's files as a zip, on a socket."""
+    BORG = "borg"
+    """Do what the work's ``borg`` says; whatever kind of job that is."""
 
 
 class Part(Struct, frozen=True):
@@ -54,7 +57,9 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
 
     id: str
     deed: Deed
-    store: Part
+    store: Part | None = None
+    """What is done to Borg's repositories has none."""
+    borg: Task | None = None
     source: Part | None = None
     source_name: str = ""
     entries: dict[str, dict[str, Any]] = {}
@@ -101,6 +106,8 @@ class Done(Struct, frozen=True, kw_only=True, tag=True):
     """Vaults that were never finished, as the store has put them aside."""
     store: str = ""
     """Id of the vault store that was opened; empty: it has none, or was not opened."""
+    borg: Result | None = None
+    """What came of a task for Borg."""
     error: str = ""
     reason: str = ""
     """The same as one word: ``wrong``, ``missing``, ``full``, ``damaged``, ..."""

@@ -24,6 +24,9 @@ from syncd.errors import (
 WARNING = 1
 """Borg's exit code when something was not as it should be, and the rest was done."""
 
+SHOWN = 5
+"""Lines that tell why something failed."""
+
 PIPE_CODES = "syncd: ended with"
 """Begins the line in which a pipe tells how each of its commands has ended."""
 
@@ -208,8 +211,7 @@ def failure(what: str, code: int, lines: list[Line]) -> SyncdError:
 
     What was said of it follows on lines of its own: not everybody is told these.
     """
-    told = [line.text for line in lines if line.level is Level.ERROR]
-    told = (told or [line.text for line in lines])[-5:]
+    told = [line.text for line in lines[-SHOWN:]]
     said = "".join(f"\n{text}" for text in told)
     found = trouble(lines)
     if found is None:

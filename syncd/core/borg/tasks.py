@@ -8,7 +8,6 @@ from msgspec import Struct
 from syncd.core.borg import names
 from syncd.core.borg.values import (
     Client,
-    Encryption,
     Login,
     Policy,
     Repository,
@@ -231,7 +230,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """Borg's on the client."""
     made: bool = False
     """Whether the repository was made just now."""
-    encryption: Encryption | str = ""
+    encryption: str = ""
+    """How the repository is encrypted, in Borg's word."""
     host_keys: list[HostKey] = []
     plan: list[str] = []
     """What a dry run would restore: the first thousand."""

@@ -131,7 +131,11 @@ def test_a_cause_is_worth_more_than_what_follows_from_it():
     [
         (3, [], "the backup ended with 3"),
         (-9, [], "the backup ended by signal 9"),
-        (3, [Line("a"), Line("b", Level.ERROR)], "the backup ended with 3:\nb"),
+        (
+            3,
+            [Line(one) for one in "abcdef"],
+            "the backup ended with 3:\nb\nc\nd\ne\nf",
+        ),
         (3, [Line("a")], "the backup ended with 3:\na"),
     ],
 )
