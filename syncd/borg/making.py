@@ -132,7 +132,8 @@ async def _pull_files(task: BackUp, what: Reading, runner: Runner) -> Result:
     ran = await runner.borg(said, task.repository)
     first, second = reports.pipe_codes(ran.lines) or (ran.code, ran.code)
     if first not in (0, *TAR_UNREADABLE) or second not in (0, reports.WARNING):
-        raise reports.failure("reading the client", first or second, ran.lines)
+        code = reports.guilty(first, second)
+        raise reports.failure("reading the client", code, ran.lines)
     result = _made(replace(ran, code=second))
     named = await runner.borg(
         words.rename(task.repository, half, task.archive), task.repository

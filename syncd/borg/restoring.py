@@ -75,8 +75,8 @@ async def _unpacked_there(task: Restore, runner: Runner) -> Ran:
     first, second = reports.pipe_codes(ran.lines) or (ran.code, ran.code)
     if second == script.OCCUPIED:
         raise _occupied(task.folder)
-    if second:
-        raise reports.failure("unpacking on the client", second, ran.lines)
+    if code := reports.guilty(first, second):
+        raise reports.failure("the restore", code, ran.lines)
     return Ran(first, ran.lines, b"")
 
 

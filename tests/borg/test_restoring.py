@@ -7,7 +7,9 @@ import tarfile
 
 import pytest
 
-from syncd.errors import Conflict, NotFound, StorageError
+from syncd.core.borg.tasks import Mode
+from syncd.core.borg.values import Client
+from syncd.errors import ConfigError, Conflict, NotFound, StorageError
 from tests.borg.bench import PASSPHRASE
 
 
@@ -79,3 +81,53 @@ async def test_an_archive_that_leads_out_of_the_folder_is_not_restored(bench):
         await bench.do(bench.restore("evil"))
 
     assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_a_client_gets_its_files_back(remote, mode):
+    (remote.source / "sub dir").mkdir()
+    (remote.source / "sub dir" / "b").write_text("two")
+    (remote.source / "sub dir" / "b").chmod(0o640)
+    made = await remote.do(remote.backup())
+    target = remote.folder / "it's new"
+
+    back = await remote.do(
+        remote.restore(
+            made.archive,
+            client=remote.client,
+            mode=mode,
+            folder=str(target),
+            paths=[f"{remote.source}/sub dir"],
+        )
+    )
+
+    there = target / str(remote.source / "sub dir" / "b").lstrip("/")
+    assert there.read_text() == "two"
+    assert there.stat().st_mode & 0o777 == 0o640
+    assert not list(target.rglob("a"))
+    assert (back.files, back.warnings) == (2, [])
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_nothing_of_a_client_is_written_over(remote, mode):
+    made = await remote.do(remote.backup())
+    target = remote.folder / "full"
+    target.mkdir()
+    (target / "mine").write_text("mine")
+
+    with pytest.raises(Conflict, match="is not empty"):
+        await remote.do(
+            remote.restore(
+                made.archive, client=remote.client, mode=mode, folder=str(target)
+            )
+        )
+
+    assert [one.name for one in target.iterdir()] == ["mine"]
+
+
+async def test_a_client_cannot_reach_a_folder_of_ours(bench):
+    made = await bench.do(bench.backup())
+    client = Client(hostname="far")
+
+    with pytest.raises(ConfigError, match="cannot reach"):
+        await bench.do(bench.restore(made.archive, client=client, mode=Mode.PUSH))

@@ -1,6 +1,7 @@
 """Borg in workers: real processes, which leave nothing behind however they end."""
 
 import asyncio
+import shlex
 import shutil
 import signal
 import tempfile
@@ -95,7 +96,7 @@ async def test_a_worker_backs_up_and_tells_what_came_of_it(house):
 
 
 async def test_what_is_secret_stands_in_no_log(house):
-    command = f"echo {PASSPHRASE!r} >&2; exit 3"
+    command = f"echo {shlex.quote(PASSPHRASE)} >&2; exit 3"
 
     done = await house.run(
         house.bench.backup(policy=Policy.PIPED, variables={"command": command})

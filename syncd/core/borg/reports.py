@@ -24,6 +24,9 @@ from syncd.errors import (
 WARNING = 1
 """Borg's exit code when something was not as it should be, and the rest was done."""
 
+SIGPIPE = 128 + 13
+"""The exit code, in a shell, of who writes what nobody reads."""
+
 SHOWN = 5
 """Lines that tell why something failed."""
 
@@ -211,7 +214,8 @@ def failure(what: str, code: int, lines: list[Line]) -> SyncdError:
 
     What was said of it follows on lines of its own: not everybody is told these.
     """
-    told = [line.text for line in lines[-SHOWN:]]
+    told = [line.text for line in lines if not line.text.startswith(PIPE_CODES)]
+    told = told[-SHOWN:]
     said = "".join(f"\n{text}" for text in told)
     found = trouble(lines)
     if found is None:
@@ -227,6 +231,14 @@ def pipe_codes(lines: list[Line]) -> list[int]:
         if line.text.startswith(PIPE_CODES):
             return [int(code) for code in line.text.removeprefix(PIPE_CODES).split()]
     return []
+
+
+def guilty(first: int, second: int) -> int:
+    """Return the code of the command because of which a pipe has failed; 0 for none.
+
+    The first that is ended because nobody reads any more has done nothing wrong.
+    """
+    return second if first in (0, WARNING, SIGPIPE) else first
 
 
 class Statistics(Struct, frozen=True):

@@ -278,8 +278,8 @@ def extract(repository: Repository, archive: str, paths: Sequence[str]) -> Words
 
 def export_tar(repository: Repository, archive: str, paths: Sequence[str]) -> Words:
     """Return the words that print an archive as a tar."""
-    words = ["borg", "export-tar", *_COMMON, "--tar-format=GNU"]
-    return [*words, "--", _where(repository, archive), "-", *_exactly(paths)]
+    where = _where(repository, archive)
+    return ["borg", "export-tar", *_COMMON, "--", where, "-", *_exactly(paths)]
 
 
 def untar() -> Words:

@@ -10,6 +10,7 @@ from syncd.core.borg.reports import (
     Line,
     Trouble,
     failure,
+    guilty,
     is_at_least,
     of_archive,
     of_repository,
@@ -148,6 +149,20 @@ def test_what_a_pipe_says_of_its_commands():
 
     assert pipe_codes(lines) == [255, 0]
     assert pipe_codes([Line("x")]) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(0, 0, 0), (0, 2, 2), (2, 0, 2), (141, 2, 2), (255, 2, 255), (1, 0, 0)],
+)
+def test_who_of_a_pipe_is_guilty(first, second, expected):
+    assert guilty(first, second) == expected
+
+
+def test_how_a_pipe_has_ended_is_no_word_for_people():
+    error = failure("it", 2, [Line("a"), Line("syncd: ended with 2 0")])
+
+    assert str(error) == "it ended with 2:\na"
 
 
 def test_statistics():
