@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from syncd.borg.work import carry_out
 from syncd.core.borg.tasks import (
     BackUp,
+    Mode,
     PrepareRepository,
     Restore,
     Result,
@@ -59,6 +60,7 @@ class Bench:
         )
         self.client = Client(hostname="web", here=True)
         self.login = Login()
+        self.mode = Mode.PUSH
         if machines is not None:
             self._away(machines)
         self.heard = Heard()
@@ -89,6 +91,7 @@ class Bench:
             "policy": Policy.FOLDERS,
             "variables": {"folders": [str(self.source)]},
             "made": MADE,
+            "mode": self.mode,
         }
         return BackUp(**self.common(), **{**given, **more})
 

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from syncd.core.borg.tasks import Mode
 from tests.borg.bench import Bench, Machines
 from tests.peers.sshd import Machine, new_key
 
@@ -38,4 +39,16 @@ async def remote(tmp_path, machines) -> Bench:
     bench = Bench(tmp_path, machines)
     await bench.prepare()
     (bench.source / "a").write_text("one")
+    return bench
+
+
+@pytest.fixture(params=["here", Mode.PUSH, Mode.PULL])
+async def anywhere(request, tmp_path, machines) -> Bench:
+    """This machine, or a client elsewhere in each of the ways."""
+    if request.param == "here":
+        bench = Bench(tmp_path)
+    else:
+        bench = Bench(tmp_path, machines)
+        bench.mode = request.param
+    await bench.prepare()
     return bench

@@ -1,5 +1,6 @@
 """Backups of this machine by real Borg."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from syncd.core.borg.tasks import Mode, Survey
 from syncd.core.borg.values import Policy, Repository
 from syncd.errors import BadRequest, ConfigError, Conflict, NotFound, StorageError
-from tests.borg.bench import PASSPHRASE
+from tests.borg.bench import PASSPHRASE, Bench
+from tests.peers.databases import PASSWORD as DATABASE_PASSWORD
+from tests.peers.databases import MariaDB, PostgreSQL
 
 
 async def test_a_folder_is_backed_up_and_comes_back(bench):
@@ -225,4 +228,76 @@ async def test_what_was_pulled_half_is_in_no_list(remote, monkeypatch):
         await remote.do(remote.backup(mode=Mode.PULL))
 
     found = await remote.do(Survey(**remote.common(), repository=remote.repository))
+    assert found.archives == []
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    with MariaDB() as server:
+        server.ask("CREATE DATABASE shop; CREATE TABLE shop.a (n INT)")
+        server.ask("INSERT INTO shop.a VALUES (4711); CREATE DATABASE other")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with PostgreSQL() as server:
+        server.ask("CREATE DATABASE shop")
+        server.ask("CREATE TABLE a AS SELECT 4711 AS n", "shop")
+        yield server
+
+
+async def dumped(bench: Bench, policy: Policy, variables) -> str:
+    """Return what a dump has in its one file."""
+    made = await bench.do(bench.backup(policy=policy, variables=variables))
+    await bench.do(bench.restore(made.archive))
+    assert DATABASE_PASSWORD not in bench.heard.text
+    return (bench.folder / "restored/stdin").read_text()
+
+
+@pytest.mark.parametrize("databases", [None, ["shop"]])
+async def test_a_mariadb_is_dumped(anywhere, mariadb, databases):
+    variables = {
+        "user": "root",
+        "password": DATABASE_PASSWORD,
+        "port": mariadb.port,
+        "databases": databases,
+    }
+
+    dump = await dumped(anywhere, Policy.MYSQL, variables)
+
+    assert "CREATE DATABASE" in dump
+    assert "(4711)" in dump
+    assert ("`other`" in dump) == (databases is None)
+
+
+@pytest.mark.parametrize("database", [None, "shop"])
+async def test_a_postgresql_is_dumped(anywhere, postgresql, database):
+    variables = {
+        "user": "postgres",
+        "password": DATABASE_PASSWORD,
+        "port": postgresql.port,
+        "database": database,
+    }
+
+    dump = await dumped(anywhere, Policy.POSTGRESQL, variables)
+
+    assert "CREATE DATABASE shop" in dump
+    assert "\n4711\n" in dump
+    assert ("CREATE ROLE" in dump) == (database is None)
+
+
+@pytest.mark.parametrize("database", [{"password": "no"}, {"databases": ["none"]}])
+async def test_a_dump_that_fails_leaves_no_archive(bench, mariadb, database):
+    variables = {
+        "user": "root",
+        "password": DATABASE_PASSWORD,
+        "port": mariadb.port,
+        **database,
+    }
+
+    with pytest.raises(StorageError, match="ended with 2"):
+        await bench.do(bench.backup(policy=Policy.MYSQL, variables=variables))
+
+    found = await bench.do(Survey(**bench.common(), repository=bench.repository))
     assert found.archives == []
