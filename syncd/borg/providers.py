@@ -21,7 +21,7 @@ class Provider(Protocol):
 
     name: str
     """For people."""
-    variables: dict[str, Any]
+    variables: Mapping[str, Any]
     """What may be asked for, with examples of values."""
 
     def dump(self, variables: Mapping[str, Any]) -> Dump:

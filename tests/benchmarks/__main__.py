@@ -13,6 +13,7 @@ import httpx
 
 from tests.benchmarks import (
     backing,
+    cataloguing,
     copying,
     idling,
     latency,
@@ -41,6 +42,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
     "rules": ruling.measure,
     "backup": backing.measure,
     "vaults": vaulting.measure,
+    "borg-catalogue": cataloguing.measure,
     "storms": storms.measure,
 }
 """In the order in which they are run; what deletes comes last."""
