@@ -250,6 +250,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 async def dumped(bench: Bench, policy: Policy, variables) -> str:
     """Return what a dump has in its one file."""
     made = await bench.do(bench.backup(policy=policy, variables=variables))
+    assert made.archive
     await bench.do(bench.restore(made.archive))
     assert DATABASE_PASSWORD not in bench.heard.text
     return (bench.folder / "restored/stdin").read_text()

@@ -33,6 +33,7 @@ async def test_a_full_repository_is_told_and_what_it_has_stays(tmp_path, small):
     await bench.do(PrepareRepository(**bench.common(), repository=bench.repository))
     (bench.source / "a").write_text("one")
     first = await bench.do(bench.backup())
+    assert first.archive
     (bench.source / "big").write_bytes(os.urandom(16 << 20))
 
     with pytest.raises(StorageFull, match="no room for the repository; make some"):
