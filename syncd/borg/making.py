@@ -146,16 +146,7 @@ async def _pull_files(task: BackUp, what: Reading, runner: Runner) -> Result:
 
 
 def _made(ran: Ran) -> Result:
-    """Return what Borg says of an archive that it has made; raise what went wrong."""
-    if ran.code not in (0, reports.WARNING):
-        raise reports.failure("the backup", ran.code, ran.lines)
-    said = reports.statistics(ran.printed)
-    return Result(
-        sizes=reports.of_archive(said.archive.get("stats", {})),
-        repository=reports.of_repository(said.cache.get("stats", {})),
-        files=int(said.archive.get("stats", {}).get("nfiles", 0)),
-        warnings=ran.warnings,
-    )
+    return reports.backed_up(ran.code, ran.lines, ran.printed)
 
 
 def _succeeded(what: str, ran: Ran) -> None:

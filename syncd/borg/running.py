@@ -44,7 +44,7 @@ class Ran(Struct, frozen=True):
     @property
     def warnings(self) -> list[str]:
         """Return what it warned of."""
-        return [line.text for line in self.lines if line.level is not Level.INFO]
+        return reports.warnings(self.lines)
 
 
 class Runner:

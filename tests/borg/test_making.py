@@ -1,16 +1,21 @@
 """Backups of this machine by real Borg."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from syncd.core.borg.handing import came_back, handed
 from syncd.core.borg.tasks import Mode, Survey
 from syncd.core.borg.values import Policy, Repository
 from syncd.errors import BadRequest, ConfigError, Conflict, NotFound, StorageError
 from tests.borg.bench import PASSPHRASE, Bench
 from tests.peers.databases import PASSWORD as DATABASE_PASSWORD
 from tests.peers.databases import MariaDB, PostgreSQL
+from tests.peers.sshd import new_key
 
 
 async def test_a_folder_is_backed_up_and_comes_back(bench):
@@ -302,3 +307,37 @@ async def test_a_dump_that_fails_leaves_no_archive(bench, mariadb, database):
 
     found = await bench.do(Survey(**bench.common(), repository=bench.repository))
     assert found.archives == []
+
+
+async def test_a_client_behind_a_firewall_backs_itself_up(remote, machines):
+    """It has a key of its own for the repository, and runs what it was handed."""
+    own = machines.client.home / ".ssh"
+    own.mkdir(exist_ok=True)
+    key = new_key(own / "id_ed25519")
+    assert key
+    machines.store.let_in((own / "id_ed25519.pub").read_text())
+    client = replace(remote.client, behind_firewall=True)
+    task = remote.backup(client=client)
+    work = handed(task)
+
+    words = [
+        f"-i{own}/id_ed25519" if one == "-a" else one for one in work.program.split(" ")
+    ]
+    process = subprocess.Popen(
+        ["sh", "-c", " ".join(words)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "HOME": str(machines.client.home)},
+    )
+    with process:
+        assert process.stdin
+        process.stdin.write(work.secrets.encode())
+        process.stdin.flush()
+        assert process.stdout
+        assert process.stderr
+        printed, said = process.stdout.read(), process.stderr.read().decode()
+    result = came_back(task, process.returncode, printed, said)
+
+    await remote.do(remote.restore(result.archive))
+    assert remote.restored(remote.source / "a").read_text() == "one"

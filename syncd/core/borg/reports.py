@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from syncd.core.borg.tasks import Sizes
+from syncd.core.borg.tasks import Result, Sizes
 from syncd.core.job import Progress
 from syncd.errors import (
     BadRequest,
@@ -256,6 +256,24 @@ def statistics(printed: bytes) -> Statistics:
         return msgspec.json.decode(printed, type=Statistics)
     except ValueError as error:
         raise StorageError(f"Borg prints what is no JSON: {error}") from None
+
+
+def backed_up(code: int, lines: list[Line], printed: bytes) -> Result:
+    """Return what Borg says of an archive that it has made; raise what went wrong."""
+    if code not in (0, WARNING):
+        raise failure("the backup", code, lines)
+    said = statistics(printed)
+    return Result(
+        sizes=of_archive(said.archive.get("stats", {})),
+        repository=of_repository(said.cache.get("stats", {})),
+        files=int(said.archive.get("stats", {}).get("nfiles", 0)),
+        warnings=warnings(lines),
+    )
+
+
+def warnings(lines: list[Line]) -> list[str]:
+    """Return what of these lines is more than talk."""
+    return [line.text for line in lines if line.level is not Level.INFO]
 
 
 def of_archive(stats: dict[str, Any]) -> Sizes:

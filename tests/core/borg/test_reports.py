@@ -9,6 +9,7 @@ from syncd.core.borg.reports import (
     Level,
     Line,
     Trouble,
+    backed_up,
     failure,
     guilty,
     is_at_least,
@@ -171,6 +172,18 @@ def test_statistics():
     assert found.cache == {"stats": {"x": 1}}
     with pytest.raises(StorageError, match="no JSON"):
         statistics(b"oh")
+
+
+def test_a_backup_is_what_borg_says_of_it():
+    printed = b'{"archive": {"stats": {"nfiles": 2, "original_size": 5}}, "cache": {}}'
+    lines = [Line("talk"), Line("careful", Level.WARNING)]
+
+    made = backed_up(1, lines, printed)
+
+    assert (made.files, made.warnings) == (2, ["careful"])
+    assert made.sizes == Sizes(original=5)
+    with pytest.raises(StorageError, match="the backup ended with 2"):
+        backed_up(2, lines, printed)
 
 
 def test_sizes():
