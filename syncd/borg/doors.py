@@ -17,7 +17,7 @@ exec cat -- "${0%/*}/said"
 """
 """Answers SSH's question for the passphrase of a key."""
 
-AGENT = 'ssh-add -q -- "$1" && shift && exec "$@"'
+AGENT = 'count=$1; shift; ssh-add -q "${@:1:count}" </dev/null && exec "${@:count+1}"'
 """Shell program that is the same for everybody: what differs are its words."""
 
 
@@ -45,15 +45,21 @@ class Doors:
             await asyncio.to_thread(self._write)
             self._there = True
 
-    def through(self, words: Sequence[str], *, agent: bool = False) -> list[str]:
+    def through(
+        self, words: Sequence[str], lent: Sequence[str] | None = None
+    ) -> list[str]:
         """Return words as they run beside an agent that has our key, if one is needed.
 
-        It is for a key with a passphrase, which SSH would have to ask for; and with
-        ``agent``, to be lent to a client for as long as the words run.
+        That is for a key with a passphrase, which SSH would have to ask for; or to be
+        ``lent`` to a client, within these limits, for as long as the words run.
         """
-        if self._key is None or not (agent or self._login.key_passphrase):
+        if self._key is None or (lent is None and not self._login.key_passphrase):
             return list(words)
-        return ["ssh-agent", "sh", "-c", AGENT, "sh", self._key, *words]
+        added = [*(lent or ()), "--", self._key]
+        return [
+            *("ssh-agent", "bash", "-c", AGENT, "bash"),
+            *(str(len(added)), *added, *words),
+        ]
 
     def _write(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True)

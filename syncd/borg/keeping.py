@@ -13,7 +13,7 @@ from syncd.core.borg.tasks import (
     Survey,
 )
 from syncd.core.borg.values import Encryption, Repository
-from syncd.errors import BadRequest, NotFound
+from syncd.errors import BadRequest, NotFound, SyncdError
 
 
 async def prune(task: Prune, runner: Runner) -> Result:
@@ -37,12 +37,17 @@ async def prune(task: Prune, runner: Runner) -> Result:
         )
     ran = await done(said, task.repository, runner, "pruning")
     gone, kept = reports.pruned(ran.lines)
+    warnings = ran.warnings
     if gone and not task.dry_run:
         # Only this gives room back.
-        await done(
-            words.compact(task.repository), task.repository, runner, "compacting"
-        )
-    return Result(pruned=gone, kept=kept, warnings=ran.warnings)
+        said = words.compact(task.repository)
+        try:
+            await done(said, task.repository, runner, "compacting")
+        except SyncdError as error:
+            # What is gone is gone, and must be told.
+            runner.tell.line(str(error))
+            warnings = [*warnings, str(error)]
+    return Result(pruned=gone, kept=kept, warnings=warnings)
 
 
 async def check(task: Check, runner: Runner) -> Result:

@@ -1,5 +1,7 @@
 """Makes an archive of a client: here, pushed by the client, or pulled from it."""
 
+import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
@@ -8,12 +10,15 @@ from syncd import clock
 from syncd.borg.providers import dump
 from syncd.borg.running import Ran, Runner
 from syncd.core.borg import reports, script, words
-from syncd.core.borg.tasks import BackUp, Mode, Result
+from syncd.core.borg.tasks import BackUp, Mode, Result, Sizes
 from syncd.core.borg.variables import Dump, Files, Machine, Reading, reading
 from syncd.errors import ConfigError, NotFound, StorageError, SyncdError
 
 TAR_UNREADABLE = (1, 2)
 """tar's exit codes when some files changed or could not be read; the rest was."""
+
+TAR_GAVE_UP = "exiting now"
+"""So ends what tar says when it leaves out all that would have followed."""
 
 Make = Callable[[BackUp, Reading, Runner], Awaitable[Result]]
 
@@ -34,11 +39,21 @@ async def back_up(task: BackUp, runner: Runner) -> Result:
         if isinstance(what, Files):
             await _see(task, what, runner)
         result = await make(task, what, runner)
-    except SyncdError:
+    except (SyncdError, asyncio.CancelledError):
+        # Whatever the command before has stopped must go on.
         await _after(task, runner)
         raise
+    _tell(task, result, runner)
     warnings = [*result.warnings, *await _after(task, runner)]
     return replace(result, archive=task.archive, warnings=warnings)
+
+
+def _tell(task: BackUp, result: Result, runner: Runner) -> None:
+    sizes = result.sizes or Sizes()
+    runner.tell.line(
+        f"{task.archive}: {result.files} files, {sizes.original} bytes, of which"
+        f" {sizes.deduplicated} were new in the repository"
+    )
 
 
 def _how(task: BackUp, what: Reading) -> Make:
@@ -74,10 +89,16 @@ def _on(task: BackUp, runner: Runner, said: words.Words) -> words.Words:
     return words.ssh(task.client, runner.doors.keys, script.as_root(task.client, said))
 
 
-async def _here(task: BackUp, what: Reading, runner: Runner) -> Result:
+def _create(task: BackUp, what: Reading, runner: Runner) -> words.Words:
     said = words.create(
         task.repository, task.archive, what, bandwidth=task.client.bandwidth
     )
+    runner.tell.line(f"runs: {shlex.join(said)}")
+    return said
+
+
+async def _here(task: BackUp, what: Reading, runner: Runner) -> Result:
+    said = _create(task, what, runner)
     variables = {}
     if isinstance(what, Dump) and what.variable:
         variables[what.variable] = what.password
@@ -86,10 +107,7 @@ async def _here(task: BackUp, what: Reading, runner: Runner) -> Result:
 
 
 async def _push(task: BackUp, what: Reading, runner: Runner) -> Result:
-    said = words.create(
-        task.repository, task.archive, what, bandwidth=task.client.bandwidth
-    )
-    is_dump = isinstance(what, Dump)
+    said = _create(task, what, runner)
     text = script.program(
         said,
         task.login.known_hosts,
@@ -99,9 +117,8 @@ async def _push(task: BackUp, what: Reading, runner: Runner) -> Result:
     secrets = script.secrets(task.repository.passphrase, password)
     shell = script.shell(task.client, text, agent=True)
     reach = words.ssh(task.client, runner.doors.keys, shell, agent=True)
-    ran = await runner.remote(reach, secrets, agent=True)
-    if ran.code == words.SSH_FAILED and not is_dump:
-        raise reports.failure("the client", ran.code, ran.lines)
+    lent = words.lent(task.login, task.client, task.repository, runner.doors.keys)
+    ran = await runner.remote(reach, secrets, lent)
     return _made(ran)
 
 
@@ -134,6 +151,8 @@ async def _pull_files(task: BackUp, what: Reading, runner: Runner) -> Result:
     if first not in (0, *TAR_UNREADABLE) or second not in (0, reports.WARNING):
         code = reports.guilty(first, second)
         raise reports.failure("reading the client", code, ran.lines)
+    if any(line.text.endswith(TAR_GAVE_UP) for line in ran.lines):
+        raise reports.plainly("reading the client", first, ran.lines)
     result = _made(replace(ran, code=second))
     named = await runner.borg(
         words.rename(task.repository, half, task.archive), task.repository
@@ -161,7 +180,11 @@ async def _hook(task: BackUp, runner: Runner, when: str, command: str) -> None:
     ran = await runner.run(said, limit=task.hook_timeout)
     for line in ran.printed.decode(errors="replace").splitlines():
         runner.tell.line(line)
-    _succeeded(f"the command {when} it", ran)
+    if ran.code == words.SSH_FAILED and not task.client.here:
+        raise reports.failure(f"the command {when} it", ran.code, ran.lines)
+    if ran.code:
+        # What a stranger's command says means nothing to us.
+        raise reports.plainly(f"the command {when} it", ran.code, ran.lines)
 
 
 async def _after(task: BackUp, runner: Runner) -> list[str]:

@@ -63,7 +63,8 @@ async def _there(task: Restore, runner: Runner) -> Ran:
     shell = script.shell(task.client, text, agent=True)
     reach = words.ssh(task.client, runner.doors.keys, shell, agent=True)
     secrets = script.secrets(task.repository.passphrase, "")
-    return await runner.remote(reach, secrets, agent=True)
+    lent = words.lent(task.login, task.client, task.repository, runner.doors.keys)
+    return await runner.remote(reach, secrets, lent)
 
 
 async def _unpacked_there(task: Restore, runner: Runner) -> Ran:

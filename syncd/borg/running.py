@@ -97,13 +97,15 @@ class Runner:
                 said, take=take, variables=more, passing=[reading], stdin=stdin
             )
 
-    async def remote(self, said: Sequence[str], secrets: bytes, *, agent: bool) -> Ran:
+    async def remote(
+        self, said: Sequence[str], secrets: bytes, lent: Sequence[str]
+    ) -> Ran:
         """Run words that read secrets on stdin, which stays open till their end.
 
-        With ``agent`` an agent has our key, which SSH may lend to a client.
+        An agent has our key, which SSH lends to a client, within these limits.
         """
         with _pipe(secrets, keep=True) as reading:
-            return await self.run(said, stdin=reading, agent=agent)
+            return await self.run(said, stdin=reading, lent=lent)
 
     async def run(
         self,
@@ -114,7 +116,7 @@ class Runner:
         passing: Sequence[int] = (),
         stdin: int = NOTHING,
         limit: float | None = None,
-        agent: bool = False,
+        lent: Sequence[str] | None = None,
     ) -> Ran:
         """Run any words and return what came of it; raise StorageError."""
         lines = Lines(self._told)
@@ -126,7 +128,7 @@ class Runner:
 
         await self.doors.open()
         ended = await run(
-            self.doors.through(said, agent=agent),
+            self.doors.through(said, lent),
             take or keep,
             take_errors=lines.feed,
             environment=environment(os.environ, self._environment(variables or {})),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from syncd.core.borg import words
 from syncd.core.borg.tasks import Check, Keep, PrepareRepository, Prune, Survey
 from syncd.core.borg.values import Client, Policy, Repository
 from syncd.errors import BadRequest, Conflict, NotFound, StorageError
@@ -165,3 +166,14 @@ async def test_damage_is_found(bench):
 
     with pytest.raises(StorageError, match="the check"):
         await bench.do(Check(**bench.common(), repository=bench.repository))
+
+
+async def test_what_was_pruned_is_told_even_if_no_room_was_made(bench, monkeypatch):
+    await bench.do(bench.backup())
+    await bench.do(bench.backup(made=MADE + 60))
+    monkeypatch.setattr(words, "compact", lambda _: ["sh", "-c", "echo no >&2; exit 2"])
+
+    found = await bench.do(prune(bench))
+
+    assert found.pruned == ["folders-web-2023-11-14_22-13"]
+    assert found.warnings == ["compacting ended with 2:\nno"]

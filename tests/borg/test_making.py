@@ -1,5 +1,6 @@
 """Backups of this machine by real Borg."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,14 @@ from msgspec.structs import replace
 from syncd.core.borg.handing import came_back, handed
 from syncd.core.borg.tasks import Mode, Survey
 from syncd.core.borg.values import Policy, Repository
-from syncd.errors import BadRequest, ConfigError, Conflict, NotFound, StorageError
+from syncd.errors import (
+    BadRequest,
+    ConfigError,
+    Conflict,
+    NotFound,
+    StorageError,
+    StorageUntrusted,
+)
 from tests.borg.bench import PASSPHRASE, Bench
 from tests.peers.databases import PASSWORD as DATABASE_PASSWORD
 from tests.peers.databases import MariaDB, PostgreSQL
@@ -121,6 +129,30 @@ async def test_a_hook_before_it_that_fails_stops_it(bench):
         await bench.do(bench.backup(before="exit 7"))
 
 
+async def test_what_a_hook_says_is_not_taken_for_trouble_of_ours(bench):
+    with pytest.raises(StorageError, match="the command before it ended with 7"):
+        await bench.do(bench.backup(before="echo borg: not found >&2; exit 7"))
+
+
+async def test_a_hook_after_it_is_run_when_it_is_canceled(bench):
+    said = bench.folder / "said"
+    endless = bench.backup(
+        policy=Policy.PIPED,
+        variables={"command": f"echo begun > {said}; cat /dev/zero"},
+        after=f"echo after >> {said}",
+    )
+    task = asyncio.create_task(bench.do(endless))
+    async with asyncio.timeout(60):
+        while not (said.exists() and said.read_text()):
+            await asyncio.sleep(0.01)
+
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert said.read_text() == "begun\nafter\n"
+
+
 async def test_a_hook_after_it_is_run_after_a_failure_too(bench):
     said = bench.folder / "said"
     after = f"echo after > {said}; exit 8"
@@ -202,6 +234,29 @@ async def test_folders_elsewhere_that_are_not_there_make_no_backup(remote, mode)
         await remote.do(remote.backup(mode=mode, variables={"folders": ["/nothing"]}))
 
 
+@pytest.mark.parametrize("freely", [False, True])
+async def test_a_lent_key_opens_nothing_but_the_repository(remote, machines, freely):
+    """The client, while it pushes, tries to get in somewhere else."""
+    remote.login = replace(remote.login, lend_freely=freely)
+    home = machines.client.home
+    # It can reach itself, too, and so could reach any machine that takes our key.
+    command = (
+        "ssh -oBatchMode=yes -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null"
+        f" -p{machines.client.port} root@127.0.0.1 echo in >{home}/tried 2>&1 || true"
+    )
+
+    await remote.do(remote.backup(policy=Policy.PIPED, variables={"command": command}))
+
+    assert ("in\n" in (home / "tried").read_text()) == freely
+
+
+async def test_a_machine_of_repositories_must_be_confirmed_too(remote, machines):
+    remote.login = replace(remote.login, known_hosts=[machines.client.known])
+
+    with pytest.raises(StorageUntrusted, match="compare its fingerprint"):
+        await remote.do(remote.backup())
+
+
 async def test_hooks_run_where_the_client_is(remote, machines):
     await remote.do(remote.backup(before="cd && pwd > said"))
 
@@ -222,6 +277,18 @@ async def test_what_cannot_be_read_is_warned_of_when_pulled(remote):
     made = await remote.do(remote.backup(mode=Mode.PULL, variables=folders))
 
     assert any("/nothing" in warning for warning in made.warnings)
+
+
+async def test_a_tar_that_gave_up_is_no_backup(remote, monkeypatch):
+    """It ends with 2, as it does when one file only could not be read."""
+    gave_up = 'cd / && tar -cf- "${1#/}"; echo tar: bad: exiting now >&2; exit 2'
+    monkeypatch.setattr(
+        "syncd.core.borg.words.tar",
+        lambda what: ["sh", "-c", gave_up, "sh", *what.paths],
+    )
+
+    with pytest.raises(StorageError, match="reading the client ended with 2"):
+        await remote.do(remote.backup(mode=Mode.PULL))
 
 
 async def test_what_was_pulled_half_is_in_no_list(remote, monkeypatch):

@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 from syncd.core.borg.tasks import HostKey
-from syncd.core.borg.values import SSH_PORT
+from syncd.core.borg.values import known_as
 
 
 def host_keys(printed: str, host: str, port: int) -> list[HostKey]:
@@ -21,11 +21,6 @@ def host_keys(printed: str, host: str, port: int) -> list[HostKey]:
             continue
         mark = base64.b64encode(digest).decode().rstrip("=")
         found.append(
-            HostKey(kind, f"SHA256:{mark}", f"{name(host, port)} {kind} {key}")
+            HostKey(kind, f"SHA256:{mark}", f"{known_as(host, port)} {kind} {key}")
         )
     return sorted(found, key=lambda one: one.kind)
-
-
-def name(host: str, port: int) -> str:
-    """Return what a machine is called in known_hosts."""
-    return host if port == SSH_PORT else f"[{host}]:{port}"

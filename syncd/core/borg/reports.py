@@ -131,7 +131,11 @@ _WORDS = {
 }
 
 _PATTERNS = [
-    (r"Host key verification failed|REMOTE HOST IDENTIFICATION", Trouble.UNKNOWN_HOST),
+    (
+        r"Host key verification failed|REMOTE HOST IDENTIFICATION|"
+        r"^No host keys found for destination",
+        Trouble.UNKNOWN_HOST,
+    ),
     (r"Permission denied \(|Too many authentication failures", Trouble.REFUSED),
     (
         r"^(Remote: )?ssh: .*(refused|timed out|No route|resolve|unreachable)|"
@@ -214,15 +218,22 @@ def failure(what: str, code: int, lines: list[Line]) -> SyncdError:
 
     What was said of it follows on lines of its own: not everybody is told these.
     """
-    told = [line.text for line in lines if not line.text.startswith(PIPE_CODES)]
-    told = told[-SHOWN:]
-    said = "".join(f"\n{text}" for text in told)
     found = trouble(lines)
     if found is None:
-        how = f"by signal {-code}" if code < 0 else f"with {code}"
-        return StorageError(f"{what} ended {how}{':' if said else ''}{said}")
+        return plainly(what, code, lines)
     kind, words = _REMEDIES[found]
-    return kind(f"{what} failed: {words}{':' if said else ''}{said}")
+    return kind(f"{what} failed: {words}{_last(lines)}")
+
+
+def plainly(what: str, code: int, lines: list[Line]) -> StorageError:
+    """Return the error for something that ended badly, whatever that means."""
+    how = f"by signal {-code}" if code < 0 else f"with {code}"
+    return StorageError(f"{what} ended {how}{_last(lines)}")
+
+
+def _last(lines: list[Line]) -> str:
+    told = [line.text for line in lines if not line.text.startswith(PIPE_CODES)]
+    return "\n".join([":", *told[-SHOWN:]]) if told else ""
 
 
 def pipe_codes(lines: list[Line]) -> list[int]:

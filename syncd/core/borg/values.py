@@ -114,6 +114,9 @@ class Login(Struct, frozen=True, kw_only=True):
     key_passphrase: str = ""
     known_hosts: list[str] = []
     """Lines for ``known_hosts``: of each machine, what a person has confirmed."""
+    lend_freely: bool = False
+    """A client that pushes may use our key for any machine, not for the repository's
+    only. It has to, if its OpenSSH is older than 8.9."""
 
     def __post_init__(self) -> None:
         for said in self.known_hosts:
@@ -189,6 +192,11 @@ def port(number: int) -> None:
     """Raise BadRequest for what is no port."""
     if not 1 <= number <= 65535:
         raise BadRequest(f"{number} is no port; there are those from 1 to 65535")
+
+
+def known_as(host: str, port: int) -> str:
+    """Return what a machine is called in known_hosts."""
+    return host if port == SSH_PORT else f"[{host}]:{port}"
 
 
 def line(what: str, text: str, *, longest: int = 16 * LONGEST) -> None:

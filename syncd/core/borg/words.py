@@ -11,7 +11,7 @@ from msgspec import Struct
 from syncd.core.borg.names import archives
 from syncd.core.borg.reports import PIPE_CODES
 from syncd.core.borg.tasks import Keep
-from syncd.core.borg.values import Client, Policy, Repository
+from syncd.core.borg.values import Client, Login, Policy, Repository, known_as
 from syncd.core.borg.variables import Dump, Files
 from syncd.errors import BadRequest, ConfigError
 
@@ -88,6 +88,24 @@ def ssh(
         "--",
         client.address or client.hostname,
         shlex.join(words),
+    ]
+
+
+def lent(login: Login, client: Client, repository: Repository, keys: Keys) -> Words:
+    """Return the options of ``ssh-add`` that limit what a client may do with our key.
+
+    From there it opens nothing but the machine of the repository.
+    """
+    if login.lend_freely:
+        return []
+    there = repository.place
+    name = known_as(client.address or client.hostname, client.port)
+    store = known_as(there.host or name, there.port)
+    account = f"{there.user}@" if there.user else ""
+    return [
+        *("-H", keys.known_hosts),
+        *("-h", f"{client.user}@{name}"),
+        *("-h", f"{name}>{account}{store}"),
     ]
 
 

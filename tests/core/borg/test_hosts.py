@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from syncd.core.borg.hosts import host_keys, name
+from syncd.core.borg.hosts import host_keys
 
 
 def test_a_fingerprint_is_what_ssh_shows(tmp_path):
@@ -34,4 +34,3 @@ def test_several_keys_come_in_order():
     assert [one.kind for one in host_keys(printed, "web", 22)] == [
         *("ssh-ed25519", "ssh-rsa")
     ]
-    assert name("web", 22) == "web"

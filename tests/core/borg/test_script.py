@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,14 +78,19 @@ def test_a_folder_that_is_not_empty_is_left_alone(borg, tmp_path):
     assert (code, said) == (script.OCCUPIED, [])
 
 
+PATIENT = """
+import pathlib, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("there", flush=True)
+signal.sigwait([signal.SIGTERM])
+pathlib.Path(sys.argv[1]).write_text("gone")
+sys.exit(9)
+"""
+
+
 def test_it_ends_when_nobody_wants_it_any_more(tmp_path):
     said = tmp_path / "said"
-    patient = [
-        "sh",
-        "-c",
-        f"echo there; trap 'echo gone >{said}; exit 9' TERM; "
-        "while :; do read -r x <&3 || sleep 0.05; done",
-    ]
+    patient = [sys.executable, "-c", PATIENT, str(said)]
     process = subprocess.Popen(
         ["sh", "-c", script.program(patient, [])],
         stdin=subprocess.PIPE,
@@ -100,7 +106,7 @@ def test_it_ends_when_nobody_wants_it_any_more(tmp_path):
         code = process.wait(60)
 
     assert code == 9
-    assert said.read_text() == "gone\n"
+    assert said.read_text() == "gone"
 
 
 def test_secrets_must_come_first(borg):

@@ -10,6 +10,7 @@ from syncd.core.borg.values import (
     Repository,
     folder,
     is_here,
+    known_as,
     line,
     place,
 )
@@ -140,3 +141,8 @@ def test_a_folder_is_given_back():
 def test_a_line_says_what_it_is_about():
     with pytest.raises(BadRequest, match="the thing is longer than 3"):
         line("the thing", "four", longest=3)
+
+
+def test_what_a_machine_is_called_where_it_is_known():
+    assert known_as("web", 22) == "web"
+    assert known_as("web", 2222) == "[web]:2222"

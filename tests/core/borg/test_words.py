@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from syncd.core.borg import words
 from syncd.core.borg.tasks import Keep
-from syncd.core.borg.values import Client, Policy, Repository
+from syncd.core.borg.values import Client, Login, Policy, Repository
 from syncd.core.borg.variables import Dump, Files
 from syncd.errors import BadRequest, ConfigError
 
@@ -138,6 +138,23 @@ def test_ssh_goes_where_it_should_and_asks_nobody():
     assert {"-p2222", "-lme", "-a", "-T", *words.STRICT} <= set(said)
     assert '-oIdentityFile="/s/key"' in said
     assert "-A" in words.ssh(CLIENT, KEYS, ["true"], agent=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "store"),
+    [
+        ("ssh://borg@store:2222/srv", "borg@[store]:2222"),
+        ("store:/srv", "store"),
+        ("/srv", "[10.0.0.1]:2222"),
+    ],
+)
+def test_a_lent_key_opens_one_machine_only(path, store):
+    said = words.lent(Login(), CLIENT, Repository(path=path), KEYS)
+
+    client = "[10.0.0.1]:2222"
+    assert said[:2] == ["-H", "/s/known_hosts"]
+    assert said[2:] == ["-h", f"me@{client}", "-h", f"{client}>{store}"]
+    assert words.lent(Login(lend_freely=True), CLIENT, REPOSITORY, KEYS) == []
 
 
 def test_a_client_behind_a_firewall_is_not_called():
