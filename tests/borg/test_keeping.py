@@ -47,9 +47,23 @@ def made_long_ago(bench, name: str, when: str) -> None:
 
 
 async def test_a_repository_is_made_once(bench):
-    again = await bench.prepare()
+    other = Repository(path=f"{bench.folder}/below/other", passphrase="x")
+    task = PrepareRepository(**bench.common(), repository=other)
 
+    first, again = await bench.do(task), await bench.do(task)
+
+    assert (first.made, first.encryption) == (True, "repokey")
     assert (again.made, again.encryption) == (False, "repokey")
+
+
+async def test_a_repository_is_made_on_another_machine(remote, machines):
+    path = f"ssh://root@127.0.0.1:{machines.store.port}{remote.folder}/other"
+    other = replace(remote.repository, path=path)
+
+    made = await remote.do(PrepareRepository(**remote.common(), repository=other))
+
+    assert made.made
+    assert (remote.folder / "other" / "config").exists()
 
 
 async def test_an_encrypted_repository_needs_a_passphrase(bench):

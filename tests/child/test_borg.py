@@ -18,9 +18,9 @@ from syncd.core.borg.values import Policy
 from syncd.core.errand import Deed, Done, Work
 from syncd.supervisor.supervisor import Supervisor
 from tests.borg.bench import PASSPHRASE, Bench
-from tests.borg.conftest import machines
+from tests.borg.conftest import empty, machines
 
-__all__ = ["machines"]
+__all__ = ["empty", "machines"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN = 60.0
@@ -72,12 +72,12 @@ def running(repository: str) -> list[psutil.Process]:
 
 
 @pytest.fixture
-async def house(tmp_path, monkeypatch) -> AsyncIterator[House]:
+async def house(tmp_path, monkeypatch, empty) -> AsyncIterator[House]:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     folder = Path(tempfile.mkdtemp(prefix="s-"))
+    shutil.copytree(empty, tmp_path / "repository")
     bench = Bench(tmp_path)
-    await bench.prepare()
     (bench.source / "a").write_text("one")
     run = folder / "run"
     async with Supervisor(run, [], news=lambda *_: None, grace=1.0) as supervisor:
