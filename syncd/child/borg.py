@@ -9,8 +9,11 @@ from syncd.borg.running import masked
 from syncd.borg.work import carry_out
 from syncd.child.doing import Doing, reason
 from syncd.core.errand import Done
-from syncd.errors import BadRequest, StorageBusy, SyncdError
+from syncd.errors import BadRequest, StorageBusy, StorageUntrusted, SyncdError
 from syncd.hiding import hider
+
+STRANGER = "stranger"
+"""Why something failed: a machine does not show the key that was confirmed for it."""
 
 
 async def done(doing: Doing) -> Done:
@@ -31,6 +34,8 @@ async def done(doing: Doing) -> Done:
         words = hide(str(error))
         doing.say.line(f"failed: {words}")
         again = isinstance(error, StorageBusy)
-        return Done(error=words, reason=reason(error), retry=again)
+        # The same error of a vault store means something else.
+        word = STRANGER if isinstance(error, StorageUntrusted) else reason(error)
+        return Done(error=words, reason=word, retry=again)
     result = replace(result, warnings=[hide(one) for one in result.warnings])
     return Done(result=msgspec.to_builtins(result), borg=result)

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from syncd.core.borg.tasks import Survey, Task
-from syncd.core.borg.values import Policy
+from syncd.core.borg.tasks import PrepareClient, Survey, Task
+from syncd.core.borg.values import Client, Login, Policy
 from syncd.core.errand import Deed, Done, Work
 from syncd.supervisor.supervisor import Supervisor
 from tests.borg.bench import PASSPHRASE, Bench
@@ -115,6 +115,14 @@ async def test_a_wrong_passphrase_is_not_tried_again(house):
 
     assert (done.reason, done.retry) == ("wrong", False)
     assert "another passphrase; correct" in done.error
+
+
+async def test_a_machine_that_nobody_knows_is_no_lost_store(house, machines):
+    client = Client(hostname="web", address="127.0.0.1", port=machines.client.port)
+
+    done = await house.run(PrepareClient(client=client, login=Login(key=machines.key)))
+
+    assert (done.reason, done.retry) == ("stranger", False)
 
 
 async def test_work_without_a_task_is_refused(house):
