@@ -108,8 +108,8 @@ def parse(text: str) -> Crontab:
     if len(words) not in (5, 6) or "" in words or len(text) > LONGEST:
         raise BadRequest(
             f"{_shown(text)} is no crontab: write minute, hour, day of the month,"
-            " month, day of the week (1 is Monday) and, if it is not for all of them, a year,"
-            " with one space between them, as in 0 5 * * MON *"
+            " month, day of the week (1 is Monday) and perhaps a year, with one space"
+            " between them, as in 0 5 * * MON *"
         )
     minute, hour, day, month, weekday, year = [*words, "*"][:6]
     if not _YEAR.fullmatch(year):

@@ -16,7 +16,7 @@ from syncd import clock
 from syncd.errors import Damaged
 from syncd.store import damage, salvage
 from syncd.store.check import Check
-from syncd.store.schema import metadata
+from syncd.store.cyborg.tables import metadata
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -202,7 +202,7 @@ _MAKE_VERSION = (
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The newest migration; a test holds it to the folder of migrations."""
 
 

@@ -38,7 +38,8 @@ def put(db: Connection, people: Rows, theirs: Rows) -> None:
 
 
 def _rows(connection: sqlite3.Connection, table: Table) -> Rows:
-    names = [column.name for column in table.columns]
+    there = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
+    names = [column.name for column in table.columns if column.name in there]
     found = connection.execute(f"SELECT {', '.join(names)} FROM {table.name}")
     return [dict(zip(names, row, strict=True)) for row in found]
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData()
@@ -106,6 +107,14 @@ users = Table(
     Column("disabled", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("first_name", Text, nullable=False, server_default=""),
+    Column("last_name", Text, nullable=False, server_default=""),
+    Column("notify_backup_daily", Boolean, nullable=False, server_default=false()),
+    Column("notify_backup_weekly", Boolean, nullable=False, server_default=false()),
+    Column("notify_backup_monthly", Boolean, nullable=False, server_default=false()),
+    Column("notify_backup_success", Boolean, nullable=False, server_default=false()),
+    Column("notify_backup_failed", Boolean, nullable=False, server_default=false()),
+    Column("notify_backup_summary", Boolean, nullable=False, server_default=false()),
     # ``epoch`` counts up when the password changes or the user is disabled: what
     # was handed out before (sessions, signed tokens) names an older one and is void.
 )

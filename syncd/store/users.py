@@ -1,6 +1,7 @@
 """The people who may come in: each by the address of their mail."""
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 from syncd.core.permission import Role
 from syncd.errors import BadRequest, Conflict, NotFound
 from syncd.store import settings
-from syncd.store.schema import sessions, users
+from syncd.store.schema import sessions, tokens, users
 from syncd.text import printable
 
 VERSION = "accounts"
@@ -30,6 +31,14 @@ class User(Struct, frozen=True, kw_only=True):
     epoch: int
     """What was handed out in an earlier one (sessions, signed tokens) is void."""
     created_at: float
+    first_name: str = ""
+    last_name: str = ""
+    notify_backup_daily: bool = False
+    notify_backup_weekly: bool = False
+    notify_backup_monthly: bool = False
+    notify_backup_success: bool = False
+    notify_backup_failed: bool = False
+    notify_backup_summary: bool = False
 
 
 def address(text: str) -> str:
@@ -62,8 +71,33 @@ def add(db: Connection, email: str, role: Role, password: str, now: float) -> No
     """Keep a new user; raise Conflict if there is one of that address."""
     if db.execute(select(users.c.id).where(users.c.email == email)).scalar():
         raise Conflict(f"there is a user {email} already")
-    values = {"email": email, "role": role, "password": password}
-    db.execute(users.insert().values(**values, disabled=False, epoch=0, created_at=now))
+    values = {"email": email, "role": role, "password": password, "disabled": False}
+    # Beyond every epoch there was: what was handed out to somebody who was deleted is
+    # void, should their number be given away again.
+    values |= {"epoch": version(db), "created_at": now}
+    db.execute(users.insert().values(**values))
+    changed(db)
+
+
+def describe(db: Connection, id_: int, said: Mapping[str, Any]) -> None:
+    """Keep a user's address, names or notices; what was handed out stays good.
+
+    Raise NotFound, or Conflict if there is another user of that address.
+    """
+    taken = select(users.c.id).where(users.c.email == said.get("email", ""))
+    if db.execute(taken.where(users.c.id != id_)).scalar():
+        raise Conflict(f"there is a user {said['email']} already")
+    if not db.execute(update(users).where(users.c.id == id_).values(**said)).rowcount:
+        raise NotFound(f"there is no user {id_}")
+    changed(db)
+
+
+def remove(db: Connection, email: str) -> None:
+    """Forget a user, with their tokens and sessions; raise NotFound."""
+    user = get(db, email)
+    for table in (tokens, sessions):
+        db.execute(delete(table).where(table.c.user_id == user.id))
+    db.execute(delete(users).where(users.c.id == user.id))
     changed(db)
 
 

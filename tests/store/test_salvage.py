@@ -1,6 +1,8 @@
 """A damaged index gives up what it knows of accounts, if that can be read."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from syncd.core.permission import Role
@@ -80,3 +82,19 @@ async def test_what_cannot_be_put_keeps_no_daemon_down(tmp_path, monkeypatch):
 
     async with Store(index, Check.QUICK) as store:
         assert await store.read(users.everything) == []
+
+
+async def test_an_older_index_knows_less_of_users(tmp_path):
+    index = tmp_path / "index.db"
+    await filled(index)
+    with closing(sqlite3.connect(index)) as connection:
+        connection.execute("ALTER TABLE users DROP COLUMN first_name")
+        connection.commit()
+
+    people, theirs = salvage.accounts(index)
+
+    assert [row["email"] for row in people] == ["a@example.org", "b@example.org"]
+    assert len(theirs) == 1
+    async with Store(tmp_path / "new.db") as store:
+        await store.run(salvage.put, people, theirs)
+        assert (await store.read(users.everything))[0].first_name == ""

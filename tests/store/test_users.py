@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from syncd.core.permission import Role
 from syncd.errors import BadRequest, Conflict, NotFound
-from syncd.store import sessions, users
+from syncd.store import sessions, tokens, users
 from syncd.store.database import Store
 
 
@@ -102,3 +102,63 @@ async def test_who_is_disabled_already(store: Store):
         await store.run(users.disable, "a@example.org", True)
     await store.run(users.disable, "a@example.org", False)
     assert not (await store.read(users.get, "a@example.org")).disabled
+
+
+async def test_names_change_and_nothing_that_was_handed_out_ends(store: Store):
+    await store.run(one)
+    user = await store.read(users.get, "a@example.org")
+    cookie = await store.run(sessions.begin, user, 1000.0)
+    before = await store.read(users.version)
+
+    said = {"email": "b@example.org", "first_name": "Ann", "notify_backup_daily": True}
+    await store.run(users.describe, user.id, said)
+
+    after = await store.read(users.get, "b@example.org")
+    assert (after.first_name, after.notify_backup_daily) == ("Ann", True)
+    assert (after.id, after.epoch) == (user.id, user.epoch)
+    assert await store.read(sessions.find, cookie, 1001.0) == (user.id, user.epoch)
+    assert await store.read(users.version) > before
+
+
+async def test_an_address_is_taken_once(store: Store):
+    await store.run(one)
+    await store.run(one, "b@example.org")
+    other = await store.read(users.get, "b@example.org")
+    with pytest.raises(Conflict, match=r"there is a user a@example\.org already"):
+        await store.run(users.describe, other.id, {"email": "a@example.org"})
+    await store.run(users.describe, other.id, {"email": "b@example.org"})
+    with pytest.raises(NotFound, match="there is no user 99"):
+        await store.run(users.describe, 99, {"first_name": "Ann"})
+
+
+async def test_who_is_removed_takes_all_along(store: Store):
+    await store.run(one)
+    user = await store.read(users.get, "a@example.org")
+    cookie = await store.run(sessions.begin, user, 1000.0)
+    await store.run(users.set_password, "a@example.org", "other")
+    await store.run(
+        lambda db: tokens.create(
+            db, user, name="", actions=[], expires_at=None, now=1000.0
+        )
+    )
+
+    await store.run(users.remove, "a@example.org")
+
+    assert await store.read(users.everything) == []
+    assert await store.read(tokens.everything) == []
+    assert await store.read(sessions.find, cookie, 1001.0) is None
+    with pytest.raises(NotFound):
+        await store.run(users.remove, "a@example.org")
+
+
+async def test_a_number_that_is_given_away_again_opens_nothing_old(store: Store):
+    await store.run(one)
+    await store.run(users.set_password, "a@example.org", "other")
+    old = await store.read(users.get, "a@example.org")
+    await store.run(users.remove, "a@example.org")
+
+    await store.run(one, "b@example.org")
+
+    new = await store.read(users.get, "b@example.org")
+    assert new.id == old.id
+    assert new.epoch > old.epoch

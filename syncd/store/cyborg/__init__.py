@@ -1,0 +1,1 @@
+"""Whole machines and how they are backed up: clients, repositories, policies, jobs."""
