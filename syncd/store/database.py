@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from syncd import clock
 from syncd.errors import Damaged
-from syncd.store import damage, salvage
+from syncd.store import damage, salvage, values
 from syncd.store.check import Check
 from syncd.store.cyborg.tables import metadata
 
@@ -220,3 +220,6 @@ def prepare(connection: Any, _: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
+    # What filters compare texts by (store/filters).
+    connection.create_function("folded", 1, values.folded, deterministic=True)
+    connection.create_function("matches", 2, values.matches, deterministic=True)

@@ -20,8 +20,11 @@ from sqlalchemy import (
     Text,
 )
 
+from syncd.store import schema
 from syncd.store.schema import KEY
-from syncd.store.schema import metadata as metadata  # All there is, for who makes it.
+
+metadata = schema.metadata
+"""All tables there are, for who makes them."""
 
 
 def _number() -> Column[int]:
