@@ -4,21 +4,18 @@ Each names its user's epoch, so a change of the password makes all of them void.
 """
 
 import asyncio
-import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-from syncd.errors import NotLoggedIn, Unavailable
+from syncd.errors import NotLoggedIn
+from syncd.store import keyfile
 from syncd.store.users import User
 
 ACCESS, REFRESH = 15 * 60.0, 14 * 86_400.0
 """Seconds that a token is good for: to ask with, and to get new ones with."""
 
-SHORTEST_KEY = 32
 _METHOD = "HS256"
 
 Use = Literal["access", "refresh"]
@@ -55,7 +52,10 @@ class Signer:
 
         claims = {
             "sub": str(user.id),
+            "user_id": user.id,
             "email": user.email,
+            "first_name": user.first_name,
+            "last_name": user.last_name,
             "epoch": user.epoch,
             "token_type": use,
             "iat": int(now),
@@ -85,7 +85,7 @@ class Signer:
 
     def _key(self) -> bytes:
         if self._kept is None:
-            self._kept = _read_or_made(self._file)
+            self._kept = keyfile.read_or_made(self._file)
         return self._kept
 
 
@@ -93,29 +93,3 @@ def _claimed(claims: Mapping[str, Any], use: Use) -> tuple[int, int]:
     if claims.get("token_type") != use:
         raise NotLoggedIn(f"this token is not for that; send the {use} token")
     return int(claims["sub"]), int(claims["epoch"])
-
-
-def _read_or_made(file: Path) -> bytes:
-    try:
-        if not file.exists():
-            _make(file)
-        key = file.read_bytes()
-    except OSError as error:
-        raise Unavailable(f"{file}: {error.strerror}; see to it") from None
-    if len(key) < SHORTEST_KEY:
-        raise Unavailable(f"{file} is no key; remove it, and a new one is made")
-    return key
-
-
-def _make(file: Path) -> None:
-    """Write a new key beside and move it there, so that it is whole or not at all."""
-    new = file.with_name(f"{file.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        new.unlink()
-    with os.fdopen(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
-    ) as to:
-        to.write(secrets.token_bytes(2 * SHORTEST_KEY))
-        to.flush()
-        os.fsync(to.fileno())
-    new.replace(file)

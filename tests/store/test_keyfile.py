@@ -1,0 +1,25 @@
+"""Files of keys: made once, for our eyes only, and never half."""
+
+import pytest
+
+from syncd.errors import Unavailable
+from syncd.store import keyfile
+
+
+def test_a_key_is_made_once(tmp_path):
+    file = tmp_path / "a.key"
+
+    key = keyfile.read_or_made(file)
+
+    assert len(key) >= keyfile.SHORTEST
+    assert keyfile.read_or_made(file) == key
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_what_is_no_key(tmp_path):
+    (tmp_path / "a.key").write_bytes(b"short")
+    with pytest.raises(Unavailable, match="is no key; remove it"):
+        keyfile.read_or_made(tmp_path / "a.key")
+    with pytest.raises(Unavailable, match="see to it"):
+        keyfile.read_or_made(tmp_path / "none" / "a.key")
