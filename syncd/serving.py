@@ -6,12 +6,15 @@ from importlib import import_module
 from syncd.api import desk, past
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import Pair
+from syncd.api.records import Records
 from syncd.api.rooms import DriverView, EntryView, Rooms, StateView
 from syncd.api.server import Limits, Server
 from syncd.config import Config, certificates
 from syncd.core.rules import schema
 from syncd.drivers import registry
 from syncd.parts import Parts
+from syncd.store import sealing
+from syncd.store.sealing import Sealer
 from syncd.supervisor import content
 
 
@@ -34,6 +37,7 @@ def server(loaded: Config, parts: Parts) -> Server:
         version=_version,
         rules_schema=schema,
         opening=True,
+        records=Records(store, Sealer(loaded.state / sealing.FILE)),
         state=lambda: StateView(
             usable=referee.trouble is None,
             reason=referee.trouble,

@@ -231,7 +231,7 @@ class Handler(RequestHandler):
             raise self._refusal
         if operation is None:
             raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED)
-        self.given = operation.parameters(self.request.query_arguments)
+        self._read_query(operation)
         if method not in HARMLESS:
             self._read_body(operation)
         said = await operation.call(self, *arguments)
@@ -247,6 +247,9 @@ class Handler(RequestHandler):
         self.set_header("Allow", ", ".join(self.allowed()))
         self.set_status(HTTPStatus.NO_CONTENT)
         self.finish()
+
+    def _read_query(self, operation: Operation) -> None:
+        self.given = operation.parameters(self.request.query_arguments)
 
     def _read_body(self, operation: Operation) -> None:
         if self._received > self.body_limit:

@@ -10,6 +10,13 @@ from msgspec import Struct, field
 from syncd.api.backups import Markers
 
 
+class CyborgManners(Struct, frozen=True, kw_only=True):
+    """How the API for whole machines behaves."""
+
+    names: Sequence[str] = ()
+    """Names that are ours, as ``config`` tells them."""
+
+
 class DaemonManners(Struct, frozen=True, kw_only=True):
     """How the backup daemon's API behaves."""
 

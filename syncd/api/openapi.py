@@ -58,6 +58,10 @@ PARTS: dict[str, dict[str, Any]] = {
         "description": "Id of a backup to restore, or of a restore.",
         "schema": {"type": "string", "minLength": 1},
     },
+    "number": {
+        "description": "Number of a record.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
     "more": {
         "description": "Anything; it makes no difference.",
         "schema": {"type": "string", "minLength": 1},
@@ -90,6 +94,10 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "DaemonProblem": {
         "type": ["object", "string"],
         "description": "Why it was refused: a text, or an object with a message.",
+    },
+    "CyborgProblem": {
+        "type": "object",
+        "description": "Why it was refused: a detail, or the reasons by field.",
     },
 }
 """How refusals look, by the name that a handler gives."""

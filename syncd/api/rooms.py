@@ -15,7 +15,8 @@ from msgspec import Struct, field
 from syncd import clock
 from syncd.api.backups import Backups
 from syncd.api.events import News
-from syncd.api.manners import DaemonManners
+from syncd.api.manners import CyborgManners, DaemonManners
+from syncd.api.records import Records
 from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
 
@@ -511,3 +512,6 @@ class Rooms(Struct, frozen=True, kw_only=True):
     """Another one, for what is kept apart."""
     state: Callable[[], StateView] = lambda: StateView(usable=True, last_stop="clean")
     daemon: DaemonManners = DaemonManners()
+    records: Records | None = None
+    """What is kept of whole machines."""
+    cyborg: CyborgManners = CyborgManners()

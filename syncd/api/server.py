@@ -15,7 +15,7 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from syncd import clock
-from syncd.api import daemon, front, openapi, sync_v1
+from syncd.api import cyborg, daemon, front, openapi, sync_v1
 from syncd.api.auth import Auth
 from syncd.api.backups import Backups, Counted
 from syncd.api.gate import Gate
@@ -53,7 +53,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 def all_routes() -> Routes:
     """Return every address there is."""
-    return [*front.ROUTES, *sync_v1.routes(), *daemon.routes()]
+    return [*front.ROUTES, *sync_v1.routes(), *daemon.routes(), *cyborg.routes()]
 
 
 class Server:

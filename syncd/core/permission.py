@@ -27,6 +27,8 @@ class Action(StrEnum):
     BACKUP_RESTORE = "backup.restore"
     BACKUP_EVICT = "backup.evict"
     """Give vaults up."""
+    BACKUP_MANAGE = "backup.manage"
+    """Say which machines are backed up, when and where to, and know the keys."""
     OPTOOLS_SETTINGS = "blockchain.optools.settings"
     """Back up and restore the console of a blockchain network."""
     ACCOUNTS = "accounts"

@@ -117,7 +117,7 @@ def by_number(db: Connection, name: str, numbers: Iterable[int]) -> dict[int, An
     for start in range(0, len(wanted), AT_ONCE):
         some = select(table).where(table.c.id.in_(wanted[start : start + AT_ONCE]))
         for row in db.execute(some).mappings():
-            found[row["id"]] = records.record(name, row)
+            found[row["id"]] = records.record(name, dict(row))
     return found
 
 

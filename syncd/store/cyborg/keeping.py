@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from msgspec import Struct
 from sqlalchemy import Connection, delete, func, select, update
 
 from syncd.core import crontab
@@ -19,35 +20,42 @@ ACTIVE = ("new", "pending", "waiting", "starting", "running")
 _MEMBERS = tables.policy_clients
 
 
+class By(Struct, frozen=True):
+    """Who changes something, and when, in seconds since 1970."""
+
+    who: str
+    """Their address."""
+    at: float
+
+
 def number_of(db: Connection, email: str) -> int | None:
     """Return the number of the user of that address; None: there is none."""
     found = select(schema.users.c.id).where(schema.users.c.email == email)
     return db.execute(found).scalar()
 
 
-def add(
-    db: Connection, name: str, said: Mapping[str, Any], who: str, now: float
-) -> int:
+def add(db: Connection, name: str, said: Mapping[str, Any], by: By) -> int:
     """Keep a new record of a model and return its number."""
-    table, by = MODELS[name].table, number_of(db, who)
-    values = {**_columns(said), "created": now, "modified": now}
-    values |= {"created_by": by, "modified_by": by}
+    table, who = MODELS[name].table, number_of(db, by.who)
+    values = {**_columns(said), "created": by.at, "modified": by.at}
+    values |= {"created_by": who, "modified_by": who}
     if "uuid" in table.c:
         values["uuid"] = str(uuid4())
     done = db.execute(table.insert().values(**values))
     number: int = done.inserted_primary_key[0]  # type: ignore[index]
-    _follow(db, name, number, said, now)
+    _follow(db, name, number, said, by.at)
     return number
 
 
 def change(
-    db: Connection, name: str, id_: int, said: Mapping[str, Any], who: str, now: float
+    db: Connection, name: str, id_: int, said: Mapping[str, Any], by: By
 ) -> None:
     """Keep what is said anew of a record that is there; its uuid stays."""
     table = MODELS[name].table
-    values = {**_columns(said), "modified": now, "modified_by": number_of(db, who)}
+    values = {**_columns(said), "modified": by.at}
+    values["modified_by"] = number_of(db, by.who)
     db.execute(update(table).where(table.c.id == id_).values(**values))
-    _follow(db, name, id_, said, now)
+    _follow(db, name, id_, said, by.at)
 
 
 def remove(db: Connection, name: str, id_: int) -> None:
