@@ -140,7 +140,6 @@ def _is_awaited(entry: EntryDetails) -> bool:
 
 ROUTES: list[Route] = [
     ("/", Door),
-    ("/api", Door),
     ("/openapi.json", Document),
     ("/health/live", Health),
     ("/health/ready", Readiness),

@@ -1,14 +1,35 @@
 """The API for whole machines, as clients of CyBorgBackup know it."""
 
-from syncd.api.cyborg import clients, policies, repositories, schedules, users
+from syncd.api.cyborg import (
+    catalogs,
+    clients,
+    job_events,
+    jobs,
+    policies,
+    repositories,
+    schedules,
+    settings,
+    small,
+    users,
+)
 from syncd.api.cyborg.handler import PREFIX
 from syncd.api.handler import Route
 
-_PARTS = (users, clients, schedules, repositories, policies)
+_PARTS = (
+    small,
+    users,
+    clients,
+    schedules,
+    repositories,
+    policies,
+    jobs,
+    job_events,
+    catalogs,
+    settings,
+)
 
 
 def routes() -> list[Route]:
     """Return every address of this dialect, for the server to mount."""
-    return [
-        (PREFIX + where, handler) for part in _PARTS for where, handler in part.ROUTES
-    ]
+    parts = [route for part in _PARTS for route in part.ROUTES]
+    return [*small.ALONE, *((PREFIX + where, kind) for where, kind in parts)]

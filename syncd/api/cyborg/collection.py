@@ -148,7 +148,7 @@ class Looking(Resource):
         self.say(self.shape(found, beside))
 
 
-class Detail(Looking):
+class Changing(Looking):
     """One record, which can be changed."""
 
     @on("PUT", body={}, content=OBJECT)
@@ -161,6 +161,16 @@ class Detail(Looking):
         """Change what is said of one, and leave the rest."""
         await self._change(number(number_), whole=False)
 
+    async def _change(self, id_: int, *, whole: bool) -> None:
+        before, beside = await self.records.one(self.model, id_, self.said)
+        said = await self.checked(whole=whole, before=before, beside=beside)
+        await self.save(said, id_)
+        await self.show(id_)
+
+
+class Detail(Changing):
+    """One record, which can be changed and removed."""
+
     @on("DELETE", status=(HTTPStatus.NO_CONTENT,), errors=[HTTPStatus.CONFLICT])
     async def delete_it(self, number_: str) -> None:
         """Remove one; jobs that ended, and archives, stay."""
@@ -168,12 +178,6 @@ class Detail(Looking):
         await self.records.one(self.model, id_, self.said)
         await self.records.remove(self.model, id_)
         self.say_nothing()
-
-    async def _change(self, id_: int, *, whole: bool) -> None:
-        before, beside = await self.records.one(self.model, id_, self.said)
-        said = await self.checked(whole=whole, before=before, beside=beside)
-        await self.save(said, id_)
-        await self.show(id_)
 
 
 class Telling(Detail):

@@ -71,7 +71,7 @@ def fill(db: Connection, now: float) -> None:
         db.execute(table.insert(), rows)
 
 
-def put(db: Connection, id_: int, value: str, sealer: Sealer, now: float) -> None:
+def put(db: Connection, id_: int, value: str, *, sealer: Sealer, now: float) -> None:
     """Keep the value of a setting that is there."""
     table = tables.settings
     kind = db.execute(select(table.c.setting_type).where(table.c.id == id_)).scalar()

@@ -1,6 +1,7 @@
 """Clients: made, listed, changed, removed; what is refused, and in which words."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -153,7 +154,9 @@ async def test_one_that_is_gone_leaves_its_number_and_its_jobs(ask, place):
 
 async def test_one_with_jobs_that_run_stays(ask, place):
     await ask.made("clients/", hostname="a")
-    row = {one.name: "" for one in tables.jobs.columns if not one.nullable}
+    row: dict[str, Any] = {
+        one.name: "" for one in tables.jobs.columns if not one.nullable
+    }
     row |= {"created": 1.0, "modified": 1.0, "failed": False, "elapsed": 0.0}
     row |= dict.fromkeys(("original_size", "compressed_size", "deduplicated_size"), 0)
     row |= {"event_processing_finished": False, "client_id": 1, "status": "running"}

@@ -1,4 +1,4 @@
-"""Users: superusers see to all, everybody to themselves, and somebody is always left."""
+"""Users: superusers see to all, everybody to themselves, and somebody is left."""
 
 import pytest
 
@@ -132,7 +132,8 @@ async def test_another_password_makes_void_what_the_old_one_opened(
 
 async def test_roles_follow(admin, place):
     async def role(email: str) -> Role:
-        return (await place.store.read(users.get, email)).role
+        user: users.User = await place.store.read(users.get, email)
+        return user.role
 
     await admin("PATCH", "users/2/", {"is_superuser": False})
     assert await role(OPERATOR) is Role.OPERATOR

@@ -1,0 +1,219 @@
+"""What holds for every address: bodies, pages, filters, refusals, headers, OPTIONS."""
+
+import pytest
+
+from tests.api.cyborg.conftest import As
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+async def four(ask):
+    for name in ("a", "b", "c", "d"):
+        await ask.made("schedules/", name=name, crontab="0 5 * * *")
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "said"),
+    [
+        (b"x=1", {"Content-Type": "application/x-www-form-urlencoded"}, 415, None),
+        (b"{}", {"Content-Type": ""}, 415, None),
+        (b"null", JSON, 400, {"__all__": ["This field may not be null."]}),
+        (
+            b"[]",
+            JSON,
+            400,
+            {"__all__": ["Invalid data. Expected a dictionary, but got list."]},
+        ),
+        (b"5", JSON, 400, {"detail": "JSON parse error - not a JSON object"}),
+        (b'"x"', JSON, 400, {"detail": "JSON parse error - not a JSON object"}),
+        (b"", JSON, 400, None),
+        (b"", {}, 400, None),
+    ],
+)
+async def test_bodies(ask, body, headers, status, said):
+    answer = await ask("POST", "schedules/", content=body, headers=headers)
+
+    assert answer.status_code == status
+    if said is not None:
+        assert answer.json() == said
+    elif status == 400:
+        assert answer.json()["name"] == ["This field is required."]
+    else:
+        kind = headers["Content-Type"]
+        assert answer.json() == {
+            "detail": f'Unsupported media type "{kind}" in request.'
+        }
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"a": 1,}', b"{'a': 1}", b"\xff"])
+async def test_broken_bodies(ask, body):
+    answer = await ask("POST", "schedules/", content=body, headers=JSON)
+
+    detail = answer.json()["detail"]
+    assert answer.status_code == 400
+    assert detail.startswith("JSON parse error - ")
+    assert detail.endswith("\nPossible cause: trailing comma.")
+
+
+async def test_links_of_pages(four):
+    path = "schedules/?page_size=1&page=2&order_by=name&name__in=a,b,c"
+    said = await four.get(path)
+
+    assert (said["count"], [one["name"] for one in said["results"]]) == (3, ["b"])
+    rest = "name__in=a%2Cb%2Cc&order_by=name"
+    assert said["next"] == f"/api/v1/schedules/?{rest}&page=3&page_size=1"
+    assert said["previous"] == f"/api/v1/schedules/?{rest}&page=1&page_size=1"
+    assert [one["name"] for one in (await four.get(said["next"]))["results"]] == ["c"]
+    alone = await four.get("schedules/?name=a")
+    assert (alone["next"], alone["previous"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["d", "c", "b", "a"]),
+        ("page=last&page_size=3", ["a"]),
+        ("or__name=a&or__name=c", ["c", "a"]),
+        ("not__name=a", ["d", "c", "b"]),
+        ("id__gt=2&order=id", ["c", "d"]),
+        ("search=B", ["b"]),
+        ("type=schedule,job", ["d", "c", "b", "a"]),
+        ("type=job", []),
+        ("role_level=5&host_filter=x", ["d", "c", "b", "a"]),
+    ],
+)
+async def test_lists(four, query, names):
+    said = await four.get(f"schedules/?{query}")
+
+    assert [one["name"] for one in said["results"]] == names
+
+
+async def test_few_columns(four):
+    said = await four.get("schedules/?fields=crontab")
+    assert (said["count"], said["results"]) == (1, [{"crontab": "0 5 * * *"}])
+    said = await four.get("schedules/?fields=name,created&name=a")
+    assert list(said["results"][0]) == ["name", "created"]
+    assert said["results"][0]["created"].endswith("Z")
+
+
+@pytest.mark.parametrize("path", ["schedules/", "schedules/1/"])
+@pytest.mark.parametrize(
+    ("query", "status", "detail"),
+    [
+        ("bogus=1", 400, "Schedule has no field named 'bogus'"),
+        ("id=abc", 400, '["\u201cabc\u201d value must be an integer."]'),
+        ("enabled=yes", 400, 'Unable to convert "yes" to boolean'),
+        ("name__in=", 400, "cannot provide empty value for __in"),
+        ("name=%00", 400, "Null characters are not allowed."),
+        ("name=%ff", 400, "name is not UTF-8"),
+        ("auth_token=1", 403, "Filtering on auth_token is not allowed."),
+    ],
+)
+async def test_filters_that_make_no_sense(four, path, query, status, detail):
+    answer = await four("GET", f"{path}?{query}")
+
+    assert (answer.status_code, answer.json()) == (status, {"detail": detail})
+
+
+async def test_filters_hold_for_one_too(four):
+    assert (await four("GET", "schedules/1/?name=a")).status_code == 200
+    answer = await four("GET", "schedules/1/?name=b")
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"detail": "No Schedule matches the given query."},
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "detail"),
+    [
+        ("GET", "clients/9/", 404, "No Client matches the given query."),
+        ("GET", "policies/9/", 404, "No Policy matches the given query."),
+        ("GET", "clients/x/", 404, "Not found."),
+        ("GET", "nothing/", 404, None),
+        ("DELETE", "clients/", 405, 'Method "DELETE" not allowed.'),
+        ("PUT", "clients/", 405, 'Method "PUT" not allowed.'),
+        ("POST", "clients/1/", 405, 'Method "POST" not allowed.'),
+        ("GET", "clients/?page=2", 404, "Invalid page."),
+        ("GET", "clients/?page=x", 404, "Invalid page."),
+    ],
+)
+async def test_refusals(ask, method, path, status, detail):
+    answer = await ask(method, path)
+
+    assert answer.status_code == status
+    if detail is not None:
+        assert answer.json() == {"detail": detail}
+
+
+async def test_with_and_without_a_slash(ask):
+    assert (await ask("POST", "clients", {"hostname": "a"})).status_code == 201
+    assert (await ask.get("clients/1")) == (await ask.get("clients/1/"))
+
+
+async def test_headers(ask):
+    answer = await ask("GET", "clients/")
+
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+    assert "Cookie" in answer.headers["Vary"]
+    assert answer.headers["X-API-Time"].endswith("s")
+
+
+async def test_who_has_not_logged_in(admin, place):
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "JWT x"}):
+        answer = await As(place.http)("GET", "clients/", headers=headers)
+        assert answer.status_code == 401
+        assert answer.json() == {
+            "detail": "Authentication credentials were not provided."
+        }
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+async def test_a_reader_reads_and_changes_nothing(admin, viewer):
+    await admin.made("clients/", hostname="a")
+
+    assert (await viewer.get("clients/"))["count"] == 1
+    assert (await viewer.get("clients/1/"))["hostname"] == "a"
+    for method, path, body in (
+        ("POST", "clients/", {"hostname": "b"}),
+        ("PATCH", "clients/1/", {}),
+        ("PUT", "clients/1/", {}),
+        ("DELETE", "clients/1/", None),
+    ):
+        answer = await viewer(method, path, body)
+        assert (answer.status_code, answer.json()) == (
+            403,
+            {"detail": "You do not have permission to perform this action."},
+        )
+    assert (await viewer("PUT", "clients/", {})).status_code == 405
+
+
+async def test_options_tell_what_there_is(admin, viewer, place):
+    said = (await admin("OPTIONS", "policies/")).json()
+
+    assert list(said) == [
+        *("name", "description", "renders", "parses", "actions", "types"),
+        *("search_fields", "related_search_fields", "max_page_size"),
+    ]
+    assert said["actions"]["POST"]["policy_type"]["choices"][0] == [
+        "rootfs",
+        "Root FileSystem",
+    ]
+    assert said["actions"]["POST"]["name"] == {
+        "type": "string",
+        "required": True,
+        "label": "Name",
+        "max_length": 1024,
+    }
+    assert said["actions"]["GET"]["next_run"]["type"] == "datetime"
+    assert said["types"] == ["policy"]
+    assert "schedule__search" in said["related_search_fields"]
+    assert said["max_page_size"] == 100_000
+    assert list((await viewer("OPTIONS", "policies/")).json()["actions"]) == ["GET"]
+    nobody = await As(place.http)("OPTIONS", "policies/")
+    assert nobody.status_code == 200
+    assert "actions" not in nobody.json()
+    assert (await As(place.http)("OPTIONS", "config/")).status_code == 401
