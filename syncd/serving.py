@@ -6,6 +6,7 @@ from importlib import import_module
 from syncd.api import desk, past
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import Pair
+from syncd.api.manners import CyborgManners
 from syncd.api.records import Records
 from syncd.api.rooms import DriverView, EntryView, Rooms, StateView
 from syncd.api.server import Limits, Server
@@ -37,6 +38,7 @@ def server(loaded: Config, parts: Parts) -> Server:
         version=_version,
         rules_schema=schema,
         opening=True,
+        cyborg=CyborgManners(names=loaded.names),
         records=Records(store, Sealer(loaded.state / sealing.FILE)),
         state=lambda: StateView(
             usable=referee.trouble is None,
@@ -60,6 +62,7 @@ def server(loaded: Config, parts: Parts) -> Server:
             burst=2 * limits.requests_per_second,
         ),
         names=loaded.names,
+        origins=loaded.origins,
         auth=Auth(store, loaded.state, policy),
         tls=(lambda: certificates.context(tls)) if tls else None,
     )

@@ -195,12 +195,12 @@ class Auth:
         if cookie and self._accounts:
             await self._accounts.end_session(cookie)
 
-    async def keys(self, user: User) -> Keys:
-        """Return signed tokens of the user."""
+    async def keys(self, user: User, lasts: float = ACCESS) -> Keys:
+        """Return signed tokens of the user; ``lasts``: seconds to ask with one."""
         await self._signer.load()
         now = clock.timestamp()
         return Keys(
-            self._signer.sign(user, "access", now=now, lasts=ACCESS),
+            self._signer.sign(user, "access", now=now, lasts=lasts),
             self._signer.sign(user, "refresh", now=now, lasts=REFRESH),
         )
 

@@ -37,7 +37,7 @@ def given(header: str) -> Pair | Signed:
     match scheme.lower():
         case "basic":
             return _pair(_decoded(said))
-        case "bearer" if ":" in said:
+        case "bearer" | "token" if ":" in said:
             return _pair(said)
         case "bearer" if said:
             return Signed(said)

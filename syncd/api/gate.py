@@ -32,8 +32,13 @@ class Gate:
         names: Iterable[str] = (),
         *,
         scheme: str = "http",
+        origins: Iterable[str] = (),
     ) -> None:
-        """Take where we listen, and further names (``NAME`` or ``NAME:PORT``)."""
+        """Take where we listen, and further names (``NAME`` or ``NAME:PORT``).
+
+        Pages of ``origins`` may do what ours may; ``*`` stands for all.
+        """
+        self._welcome = frozenset(origins)
         self._scheme = scheme
         self._names: set[str] = set()
         self._hosts: set[str] = set()
@@ -83,10 +88,17 @@ class Gate:
     def _check_origin(self, request: HTTPServerRequest) -> None:
         origin = request.headers.get("Origin")
         host = request.headers.get("Host", "")
+        if self.is_welcome(origin):
+            return
         if origin is not None and not self._is_our_origin(origin.lower(), host):
             raise NotAllowed(f"pages of {origin!r} may not change anything here")
         if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
             raise NotAllowed("pages of other sites may not change anything here")
+
+    def is_welcome(self, origin: str | None) -> bool:
+        """Tell whether pages from elsewhere that say so may use the API."""
+        said = origin is not None and origin.lower() in self._welcome
+        return said or (origin is not None and "*" in self._welcome)
 
     def _is_ours(self, host: str) -> bool:
         return (

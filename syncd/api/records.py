@@ -1,18 +1,25 @@
 """The records of whole machines, as the API asks for them and keeps them."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy import Connection
 
 from syncd import clock
+from syncd.backup import mailing
+from syncd.backup.plan import Mail
 from syncd.core.permission import Who
+from syncd.errors import SyncdError
 from syncd.store.cyborg import finding, keeping, settings
 from syncd.store.cyborg.finding import Beside, Found
 from syncd.store.cyborg.keeping import By
 from syncd.store.database import Store
 from syncd.store.listing import Said
 from syncd.store.sealing import Sealer
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +38,7 @@ class Records:
         self.now = now
         self._store = store
         self._filled = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def page(
         self,
@@ -99,6 +107,38 @@ class Records:
     ) -> T:
         """Run work of the store in a transaction."""
         return await self._store.run(work, *args, **k)
+
+    def mail(self, to: str, subject: str, text: str) -> None:
+        """Have a mail sent, by what the settings say; that it failed is logged.
+
+        Nobody waits for it: who does would learn whether there was one to be sent.
+        """
+        task = asyncio.create_task(self._mail(to, subject, text), name="mail")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give up what is not sent."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _mail(self, to: str, subject: str, text: str) -> None:
+        try:
+            said = await self.settings()
+            mail = Mail(
+                host=said["mail_server"] or "localhost",
+                port=int(said["mail_port"] or 25),
+                tls="starttls" if said["mail_tls"] == "True" else "none",
+                user=said["mail_username"],
+                password=said["mail_password"],
+                sender=said["mail_from"],
+                to=[to],
+            )
+            await asyncio.to_thread(mailing.send, mail, subject, text, self.now())
+        except SyncdError as error:
+            log.warning("mail not sent", action="mail", reason=str(error))
 
     async def _fill(self, name: str) -> None:
         """Have all settings there when they are first looked at."""

@@ -65,6 +65,7 @@ class Server:
         addresses: Sequence[tuple[str, int]],
         *,
         names: Sequence[str] = (),
+        origins: Sequence[str] = (),
         limits: Limits | None = None,
         auth: Auth | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
@@ -77,6 +78,7 @@ class Server:
         self.addresses = list(addresses)
         self._rooms = rooms
         self._names = names
+        self._origins = origins
         self._limits = limits or Limits()
         self._auth = auth or Auth()
         self._tls = tls
@@ -162,6 +164,8 @@ class Server:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.grace):
                 await self._http.close_all_connections()
+        if self._rooms.records is not None:
+            await self._rooms.records.close()
         await self._auth.__aexit__()
 
     def _furnished(self) -> Desk:
@@ -170,7 +174,12 @@ class Server:
             names.append(socket.gethostname())
         return Desk(
             rooms=rooms,
-            gate=Gate(self.addresses, names, scheme="https" if self._tls else "http"),
+            gate=Gate(
+                self.addresses,
+                names,
+                scheme="https" if self._tls else "http",
+                origins=self._origins,
+            ),
             auth=self._auth,
             pace=Pace(self._limits.rate, self._limits.burst),
             metrics=Metrics(rooms),

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from typing import Any
 
 import msgspec
 import structlog
 
 from syncd.backup import web
+from syncd.backup.mailing import send
 from syncd.backup.plan import Hooks, Mail, Plan
 from syncd.core.job import Job, State
 from syncd.errors import SyncdError, Unavailable
@@ -112,34 +112,8 @@ async def _mailed(mail: Mail, words: str, said: dict[str, Any], at: float) -> No
 
 
 def _mail(mail: Mail, words: str, said: dict[str, Any], at: float) -> None:
-    """Send it; raise Unavailable if the server does not take it."""
-    # Loaded only by those who want mail.
-    import smtplib  # noqa: PLC0415
-    import ssl  # noqa: PLC0415
-
-    message = EmailMessage()
-    message["From"] = mail.sender
-    message["To"] = ", ".join(mail.to)
-    message["Subject"] = f"syncd: {printable(words)[:150]}"
-    message["Date"] = datetime.fromtimestamp(at, UTC)
     facts = msgspec.json.format(msgspec.json.encode(said), indent=2).decode()
-    message.set_content(f"{words}\n\n{facts}\n")
-    trusted = ssl.create_default_context()
-    try:
-        if mail.tls == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                mail.host, mail.port, timeout=mail.timeout, context=trusted
-            )
-        else:
-            server = smtplib.SMTP(mail.host, mail.port, timeout=mail.timeout)
-        with server:
-            if mail.tls == "starttls":
-                server.starttls(context=trusted)
-            if mail.user:
-                server.login(mail.user, mail.password)
-            server.send_message(message)
-    except (OSError, smtplib.SMTPException) as error:
-        raise Unavailable(f"mail through {mail.host}:{mail.port}: {error}") from None
+    send(mail, f"syncd: {printable(words)[:150]}", f"{words}\n\n{facts}\n", at)
 
 
 def _said(event: str, job: Job) -> dict[str, Any]:

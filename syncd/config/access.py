@@ -9,6 +9,7 @@ from pydantic import Field
 from syncd.config.value import Value
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:\s]+):(\d{1,5})", re.ASCII)
+_ORIGIN = re.compile(r"https?://[\w.-]+(:\d{1,5})?", re.ASCII)
 _NAME = re.compile(r"[\w.-]+(:\d{1,5})?", re.ASCII)
 
 
@@ -60,3 +61,10 @@ def host_name(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValueError("is no NAME or NAME:PORT; write backup.example.org")
     return value
+
+
+def origin(value: str) -> str:
+    """Return where pages come from, as browsers say it; raise ValueError."""
+    if value != "*" and not _ORIGIN.fullmatch(value):
+        raise ValueError("is no place of pages; write https://console.example.org")
+    return value.lower()

@@ -12,7 +12,7 @@ from pydantic import (
     PrivateAttr,
 )
 
-from syncd.config.access import Accounts, Address, Tls, address, host_name
+from syncd.config.access import Accounts, Address, Tls, address, host_name, origin
 from syncd.config.credentials import Credentials
 from syncd.config.value import Value
 from syncd.core import match
@@ -258,6 +258,11 @@ class Config(Value):
         description="further names by which clients call this machine, as NAME or"
         " NAME:PORT (443 for a proxy that speaks HTTPS); requests under names we do not"
         " know are refused, and so are changes by pages of other ports",
+    )
+    origins: tuple[Annotated[str, AfterValidator(origin)], ...] = Field(
+        default=(),
+        description="pages of other hosts that may use the API for whole machines from"
+        " a browser, as https://HOST:PORT; '*' lets every page",
     )
     tls: Tls | None = Field(
         default=None,

@@ -43,6 +43,15 @@ def test_names(sound, faults):
     assert said == "names.0: is no NAME or NAME:PORT; write backup.example.org"
 
 
+def test_origins(sound, faults):
+    config = sound(f"{ENTRY}origins: ['https://A.example.org:8443', '*']")
+    assert config.origins == ("https://a.example.org:8443", "*")
+    [said] = faults(f"{ENTRY}origins: ['https://nas/']")
+    assert said == (
+        "origins.0: is no place of pages; write https://console.example.org"
+    )
+
+
 def test_what_is_not_known_there(faults):
     [said] = faults(f"{ENTRY}accounts: {{loopbak: open}}")
 

@@ -5,6 +5,7 @@ from syncd.api.cyborg import (
     clients,
     job_events,
     jobs,
+    login,
     policies,
     repositories,
     schedules,
@@ -32,4 +33,5 @@ _PARTS = (
 def routes() -> list[Route]:
     """Return every address of this dialect, for the server to mount."""
     parts = [route for part in _PARTS for route in part.ROUTES]
-    return [*small.ALONE, *((PREFIX + where, kind) for where, kind in parts)]
+    alone = [*small.ALONE, *login.ALONE]
+    return [*alone, *((PREFIX + where, kind) for where, kind in parts)]

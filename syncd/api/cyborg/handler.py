@@ -20,6 +20,14 @@ from syncd.store.listing import Page
 NOT_LOGGED_IN = "Authentication credentials were not provided."
 NOTHING_HERE = "Not found."
 PREFIX = "/api/v1"
+SHARED = (
+    "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with,"
+    " access-control-allow-methods, access-control-allow-origin, x-token, cookies"
+)
+"""Headers that pages of others may send and read."""
+
+METHODS = "DELETE, GET, OPTIONS, PATCH, POST, PUT"
+
 ANYTHING: dict[str, Any] = {"application/json": {}}
 OBJECT: dict[str, Any] = {"application/json": {"type": "object"}}
 
@@ -64,6 +72,20 @@ class CyborgHandler(Handler):
         if self.who.role is not None and not self.who.may(action):
             raise forbidden()
         super().require(action)
+
+    @property
+    def is_preflight(self) -> bool:
+        """Tell whether a browser asks beforehand what a page may do here."""
+        said = "Access-Control-Request-Method" in self.request.headers
+        return said and self.request.method == "OPTIONS"
+
+    def permit(self) -> None:
+        """Answer a browser that asks beforehand."""
+        if self.desk.gate.is_welcome(self.request.headers.get("Origin")):
+            self.set_header("Access-Control-Allow-Methods", METHODS)
+            self.set_header("Access-Control-Allow-Headers", SHARED)
+            self.set_header("Access-Control-Max-Age", "86400")
+        self.say_nothing(HTTPStatus.OK)
 
     async def recognise(self) -> None:
         """Find out who asks, where nobody has to say; who says it wrongly is nobody."""
@@ -131,6 +153,20 @@ class CyborgHandler(Handler):
         self._begun = time.monotonic()
         self.set_header("Allow", ", ".join(self.allowed()))
         self.set_header("Vary", f"{HEADERS['Vary']}, Origin, Cookie")
+        if hasattr(self, "desk"):  # A refusal begins its headers anew.
+            self._share()
+
+    async def prepare(self) -> None:
+        """Look at who asks, before the body is read."""
+        self._share()
+        await super().prepare()
+
+    def _share(self) -> None:
+        """Let pages of others read the answer, if they may."""
+        origin = self.request.headers.get("Origin")
+        if origin is not None and self.desk.gate.is_welcome(origin):
+            self.set_header("Access-Control-Allow-Origin", origin)
+            self.set_header("Access-Control-Expose-Headers", SHARED)
 
     def say(self, said: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
         """Answer a JSON document."""

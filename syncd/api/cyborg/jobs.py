@@ -33,8 +33,10 @@ TYPES = {
 }
 LAUNCHES = {
     word: word.capitalize()
-    for word in ("manual", "relaunch", "callback", "scheduled", "dependency")
-    + ("workflow", "sync", "scm")
+    for word in (
+        *("manual", "relaunch", "callback", "scheduled", "dependency"),
+        *("workflow", "sync", "scm"),
+    )
 }
 FIELDS = {
     "name": Text(label="Name", required=True, most=512),

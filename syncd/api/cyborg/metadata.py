@@ -24,6 +24,9 @@ class Described(CyborgHandler):
         """Tell which methods there are and, to who may use them, what they take."""
         if self._refusal is not None:
             raise self._refusal
+        if self.is_preflight:
+            self.permit()
+            return
         await self.recognise()
         said: dict[str, Any] = {
             "name": (self.model or type(self).__name__).replace("_", " ").title(),

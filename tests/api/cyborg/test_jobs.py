@@ -12,8 +12,11 @@ async def job(place: Any, **said: Any) -> int:
     """Keep a job, and return its number."""
     row = {
         **AT_FIRST,
-        **{"created": 1.5e9, "modified": 1.5e9, "name": "j"},
-        **{"launch_type": "manual", "job_type": "job"},
+        "created": 1.5e9,
+        "modified": 1.5e9,
+        "name": "j",
+        "launch_type": "manual",
+        "job_type": "job",
         **said,
     }
 
