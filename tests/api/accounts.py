@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from syncd import clock
 from syncd.api.auth import Auth, Policy
-from syncd.api.server import Server
+from syncd.api.server import Limits, Server
 from syncd.core.permission import Action, Role
 from syncd.store import passwords, tokens, users
 from syncd.store.database import Store
@@ -61,12 +61,16 @@ class Town(Struct):
 
 
 @asynccontextmanager
-async def town(folder: Path, policy: Policy | None = None) -> AsyncIterator[Town]:
+async def town(
+    folder: Path, policy: Policy | None = None, limits: Limits | None = None
+) -> AsyncIterator[Town]:
     """Lend a server over a real index in the folder."""
     house = House()
     async with Store(folder / "index.db") as store:
         auth = Auth(store, folder, policy)
-        async with Server(house.rooms, [("127.0.0.1", 0)], auth=auth) as server:
+        async with Server(
+            house.rooms, [("127.0.0.1", 0)], auth=auth, limits=limits
+        ) as server:
             url = f"http://127.0.0.1:{server.addresses[0][1]}/api/v1.0"
             async with httpx.AsyncClient(
                 base_url=url, timeout=60, trust_env=False

@@ -14,17 +14,19 @@ import pytest
 from syncd import clock
 from syncd.api import accounts as watching
 from syncd.api import auth as auths
-from syncd.api import daemon, signing
+from syncd.api import cyborg, daemon, signing
 from syncd.api import passwords as comparing
 from syncd.api.accounts import MARK
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import COOKIE, Pair
-from syncd.api.server import Server, all_routes
+from syncd.api.server import Limits, Server, all_routes
 from syncd.api.sync_v1 import events
 from syncd.core.permission import Action, Role
 from syncd.errors import ConfigError
 from syncd.store import passwords, sessions, tokens, users
 from tests.api.accounts import KEPT, PASSWORD, Town, town
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 DATA = {"/backup/{vault}", "/incremental/backup/{vault}", "/backup/s3/{vault}"}
 """Where the backup daemon's API gives out what is in a vault."""
@@ -68,7 +70,28 @@ LOOKS = {
     for method in ("GET", "HEAD", "OPTIONS")
 }
 
-OPEN = LOOKS | {
+MACHINES = dict(cyborg.routes())
+"""The API for whole machines."""
+
+DOORS = {
+    "/api",
+    "/api/login",
+    "/api/logout",
+    "/api/password_reset",
+    "/api/password_reset/confirm",
+    "/api/password_reset/validate_token",
+    "/api/token/obtain",
+    "/api/token/refresh",
+    "/api/v1",
+    "/api/v1/auth",
+    "/api/v1/ping",
+}
+"""What of it nobody has to log in for; by hand, too."""
+
+OPEN = LOOKS | {(where, method) for where in DOORS for method in METHODS}
+OPEN -= {("/api/login", "POST")}  # Says 401 to a form that names nobody.
+OPEN |= {(where, "OPTIONS") for where in MACHINES if where != "/api/v1/config"}
+OPEN |= {
     ("/health/live", "GET"),
     ("/health/live", "HEAD"),
     ("/health/live", "OPTIONS"),
@@ -81,15 +104,13 @@ OPEN = LOOKS | {
 }
 """All that may be asked without a login, once there are accounts."""
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
-
 VIEWER, OPERATOR, ADMIN = ("viewer@x.org", "operator@x.org", "admin@x.org")
 
 
 @pytest.fixture
 async def crowd(tmp_path) -> AsyncIterator[Town]:
     """A server with a user of each role."""
-    async with town(tmp_path) as place:
+    async with town(tmp_path, limits=Limits(rate=1e6, burst=1e6)) as place:
         await place.add(VIEWER, Role.VIEWER)
         await place.add(OPERATOR, Role.OPERATOR)
         await place.add(ADMIN, Role.ADMIN)
@@ -124,7 +145,8 @@ async def test_a_viewer_reads_and_changes_nothing(crowd):
 
     looking = {pair: said[pair] for pair in said if pair[1] in ("GET", "HEAD")}
     changing = {pair: said[pair] for pair in said if pair[1] in METHODS[2:6]}
-    assert 401 not in said.values()
+    refused = {pair for pair, status in said.items() if status == 401}
+    assert refused == {("/api/login", "POST")}
     assert {where for (where, _), status in looking.items() if status == 403} == {
         "/api/v1.0/audit",
         *DATA,
@@ -132,6 +154,14 @@ async def test_a_viewer_reads_and_changes_nothing(crowd):
     # Everybody may leave, and ask what rules would do, which changes nothing.
     own = {(where, method) for where, method in changing if where.endswith("/session")}
     own |= {("/api/v1.0/rules/plan", "POST")}
+    # Themselves, too; and what is not possible at all is refused as that.
+    own |= {
+        (where, method)
+        for where, kind in MACHINES.items()
+        for method in METHODS[2:6]
+        if method not in kind.operations
+        or where in ("/api/login", "/api/v1/users/{number}")
+    }
     assert {pair for pair, status in changing.items() if status != 403} == own | {
         pair for pair in OPEN if pair[1] == "POST"
     }

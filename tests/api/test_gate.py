@@ -61,6 +61,25 @@ def test_names_that_are_not_ours(host):
         GATE.check(a_request(Host=host))
 
 
+def test_pages_elsewhere_that_may():
+    gate = Gate([("127.0.0.1", 3862)], origins=["https://console.example"])
+    theirs = {"Host": "127.0.0.1:3862", "Sec-Fetch-Site": "cross-site"}
+
+    gate.check(a_request("PUT", **theirs, Origin="https://Console.example"))
+    for origin in ("https://console.example:444", "http://console.example", "null"):
+        with pytest.raises(NotAllowed, match="may not change anything here"):
+            gate.check(a_request("PUT", **theirs, Origin=origin))
+    assert not gate.is_welcome(None)
+
+
+def test_every_page_may_where_that_is_said():
+    gate = Gate([("127.0.0.1", 3862)], origins=["*"])
+
+    assert gate.is_welcome("https://any.example")
+    with pytest.raises(NotAllowed, match="is not a name of this daemon"):
+        gate.check(a_request("PUT", Host="evil.example", Origin="https://any.example"))
+
+
 def test_on_port_80_an_origin_has_no_port():
     own = {"Host": "localhost", "Origin": "http://localhost"}
 

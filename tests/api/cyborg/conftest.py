@@ -95,7 +95,7 @@ class As(Struct):
 
 
 @asynccontextmanager
-async def placed(folder: Path) -> AsyncIterator[Place]:
+async def placed(folder: Path, **more: Any) -> AsyncIterator[Place]:
     """Lend a server over a real index in the folder."""
     async with Store(folder / "index.db") as store:
         records = Records(store, Sealer(folder / "secrets.key"))
@@ -103,7 +103,7 @@ async def placed(folder: Path) -> AsyncIterator[Place]:
         auth = Auth(store, folder)
         limits = Limits(rate=1e6, burst=1e6)
         listen = [("127.0.0.1", 0)]
-        async with Server(rooms, listen, limits=limits, auth=auth) as server:
+        async with Server(rooms, listen, limits=limits, auth=auth, **more) as server:
             url = f"http://127.0.0.1:{server.addresses[0][1]}"
             async with httpx.AsyncClient(
                 base_url=url, timeout=60, trust_env=False

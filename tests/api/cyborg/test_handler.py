@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.cyborg.conftest import As
+from tests.api.cyborg.conftest import As, placed
 
 JSON = {"Content-Type": "application/json"}
 
@@ -217,3 +217,37 @@ async def test_options_tell_what_there_is(admin, viewer, place):
     assert nobody.status_code == 200
     assert "actions" not in nobody.json()
     assert (await As(place.http)("OPTIONS", "config/")).status_code == 401
+
+
+PAGE = {"Origin": "https://console.example"}
+
+
+@pytest.mark.parametrize("origins", [["https://console.example"], ["*"]])
+async def test_pages_elsewhere_may_where_that_is_said(tmp_path, origins):
+    async with placed(tmp_path, origins=origins) as place:
+        ask = As(place.http)
+        beforehand = {**PAGE, "Access-Control-Request-Method": "PATCH"}
+        answer = await ask("OPTIONS", "clients/1/", headers=beforehand)
+        said = {k: v for k, v in answer.headers.items() if k.startswith("access-")}
+        assert answer.status_code == 200
+        assert said["access-control-allow-origin"] == PAGE["Origin"]
+        assert "PATCH" in said["access-control-allow-methods"]
+        assert said["access-control-max-age"] == "86400"
+        for name in ("authorization", "content-type", "x-csrftoken", "x-token"):
+            assert name in said["access-control-allow-headers"]
+
+        answer = await ask("POST", "clients/", {"hostname": "a"}, headers=PAGE)
+        assert answer.status_code == 201
+        for path in ("clients/", "clients/9/", "clients/?bogus=1"):
+            answer = await ask("GET", path, headers=PAGE)
+            assert answer.headers["Access-Control-Allow-Origin"] == PAGE["Origin"]
+            assert "x-token" in answer.headers["Access-Control-Expose-Headers"]
+
+
+async def test_and_not_elsewhere(ask):
+    beforehand = {**PAGE, "Access-Control-Request-Method": "PATCH"}
+    answer = await ask("OPTIONS", "clients/1/", headers=beforehand)
+    assert not [name for name in answer.headers if name.startswith("access-")]
+    answer = await ask("POST", "clients/", {"hostname": "a"}, headers=PAGE)
+    assert answer.status_code == 403
+    assert (await ask.get("clients/"))["count"] == 0
