@@ -17,7 +17,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from syncd.api import daemon, front, sync_v1
+from syncd.api import cyborg, daemon, front, sync_v1
 from syncd.cli.main import syncd as commands
 from syncd.config.values import Config, Entry
 from syncd.config.variables import APPLIES
@@ -201,6 +201,18 @@ class TestDocumentation:
             if not where.startswith("/incremental/")
             and (path := re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), where))
             and not all(f"``{method} {path}``" in said for method in kind.operations)
+        ]
+
+        assert missing == []
+
+    def test_every_address_for_whole_machines_is_in_its_reference(self):
+        said = read("docs/reference/cyborg.rst")
+        missing = [
+            f"{method} {path}"
+            for where, kind in cyborg.routes()
+            for path in [re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), where)]
+            for method in kind.operations
+            if f"``{method} {path}``" not in said
         ]
 
         assert missing == []
