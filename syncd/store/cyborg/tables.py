@@ -194,5 +194,7 @@ Index("cyborg_jobs_status", jobs.c.status)
 Index("cyborg_jobs_client", jobs.c.client_id)
 Index("cyborg_jobs_archive", jobs.c.archive_name)
 Index("cyborg_job_events_job", job_events.c.job_id, job_events.c.counter)
+# Alone, it has the numbers in their order, too: the newest of an archive come first.
+Index("cyborg_catalog_archive", catalog.c.archive_name)
 Index("cyborg_catalog_path", catalog.c.archive_name, catalog.c.path)
 Index("cyborg_catalog_job", catalog.c.job_id)

@@ -188,6 +188,7 @@ def _make_indexes() -> None:
         ("cyborg_jobs_client", "cyborg_jobs", ["client_id"]),
         ("cyborg_jobs_archive", "cyborg_jobs", ["archive_name"]),
         ("cyborg_job_events_job", "cyborg_job_events", ["job_id", "counter"]),
+        ("cyborg_catalog_archive", "cyborg_catalog", ["archive_name"]),
         ("cyborg_catalog_path", "cyborg_catalog", ["archive_name", "path"]),
         ("cyborg_catalog_job", "cyborg_catalog", ["job_id"]),
     ):
