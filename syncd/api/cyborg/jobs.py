@@ -24,6 +24,7 @@ from syncd.store import filters
 from syncd.store.cyborg import output, tables
 from syncd.store.cyborg.finding import Beside
 from syncd.store.cyborg.keeping import ACTIVE
+from syncd.store.cyborg.launching import AT_FIRST
 from syncd.store.cyborg.models import MODELS
 from syncd.store.cyborg.records import Job
 
@@ -47,23 +48,8 @@ FIELDS = {
     "repository": Reference(label="Repository", to="repositories", nullable=True),
     "master_job": Reference(label="Master job", to="jobs", nullable=True),
 }
-AT_FIRST: Mapping[str, Any] = {
-    "status": "new",
-    "job_args": "",
-    "job_cwd": "",
-    "job_env": "",
-    "job_explanation": "",
-    "result_traceback": "",
-    "extra_vars": "",
-    "failed": False,
-    "event_processing_finished": False,
-    "elapsed": 0.0,
-    "original_size": 0,
-    "compressed_size": 0,
-    "deduplicated_size": 0,
-    "archive_name": "",
-}
-"""What a job is like that nobody has begun."""
+NEW: Mapping[str, Any] = {**AT_FIRST, "status": "new", "archive_name": ""}
+"""What a job is like that nobody is to begin."""
 
 MOST_EVENTS = "4000"
 TEXTS = {
@@ -148,7 +134,7 @@ class Jobs(Creating, _Job):
 
     async def save(self, said: dict[str, Any], id_: int | None) -> int:
         """Keep a job that nobody has begun."""
-        return await super().save({**AT_FIRST, **said}, id_)
+        return await super().save({**NEW, **said}, id_)
 
 
 class OneJob(Detail, _Job):

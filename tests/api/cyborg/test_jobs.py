@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from syncd.api.cyborg.jobs import AT_FIRST
+from syncd.api.cyborg.jobs import NEW
 from syncd.store.cyborg import output, tables
 
 
 async def job(place: Any, **said: Any) -> int:
     """Keep a job, and return its number."""
     row = {
-        **AT_FIRST,
+        **NEW,
         "created": 1.5e9,
         "modified": 1.5e9,
         "name": "j",
