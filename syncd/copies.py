@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from msgspec.structs import replace
 
 from syncd import clock
-from syncd.api.manners import DaemonManners
+from syncd.api import cyborg
+from syncd.api.manners import CyborgManners, DaemonManners
+from syncd.api.records import Records
 from syncd.api.server import Server
 from syncd.backup.marking import Notes
 from syncd.backup.plan import (
@@ -34,12 +36,22 @@ from syncd.core.errand import Command, Part
 from syncd.core.job import RETRIES, Kind
 from syncd.errors import ConfigError
 from syncd.parts import Parts
+from syncd.store import sealing
 from syncd.store.database import Store
+from syncd.store.sealing import Sealer
 
 LOCAL = "syncd.vaults.described:local"
 """What makes a store of vaults that is a local folder."""
 
 log = structlog.get_logger(__name__)
+
+
+class Shown(NamedTuple):
+    """What the API is shown besides the services."""
+
+    daemon: DaemonManners
+    machines: CyborgManners
+    records: Records
 
 
 class Copies:
@@ -50,21 +62,22 @@ class Copies:
         runner: Runner,
         services: Mapping[str, Service],
         works: list[Any],
-        manners: DaemonManners,
+        shown: Shown,
     ) -> None:
         self.runner = runner
         self.services = services
         self.works = works
         """What never ends by itself."""
-        self._manners = manners
+        self._shown = shown
 
     def show(self, server: Server) -> None:
-        """Have the API answer for them."""
+        """Have the API answer for them, and for whole machines."""
+        server.mount(cyborg.routes(), self._shown.records, self._shown.machines)
         server.add(
             backups=self.services["full"],
             incremental=self.services.get("incremental"),
             copies=self.runner,
-            daemon=self._manners,
+            daemon=self._shown.daemon,
         )
 
 
@@ -99,7 +112,12 @@ async def opened(loaded: Config, parts: Parts) -> AsyncIterator[Copies]:
             scheduler = Scheduler(runner, services, clock.timestamp)
             await rooms.enter_async_context(scheduler)
             works.append(scheduler.task)
-        yield Copies(runner, services, works, _manners(section, state, parts.store))
+        shown = Shown(
+            _manners(section, state, parts.store),
+            CyborgManners(names=loaded.names),
+            Records(parts.store, Sealer(state / sealing.FILE)),
+        )
+        yield Copies(runner, services, works, shown)
 
 
 def plans(

@@ -6,16 +6,12 @@ from importlib import import_module
 from syncd.api import desk, past
 from syncd.api.auth import Auth, Policy
 from syncd.api.credentials import Pair
-from syncd.api.manners import CyborgManners
-from syncd.api.records import Records
 from syncd.api.rooms import DriverView, EntryView, Rooms, StateView
-from syncd.api.server import Limits, Server
+from syncd.api.server import Limits, Server, first_routes
 from syncd.config import Config, certificates
 from syncd.core.rules import schema
 from syncd.drivers import registry
 from syncd.parts import Parts
-from syncd.store import sealing
-from syncd.store.sealing import Sealer
 from syncd.supervisor import content
 
 
@@ -38,8 +34,6 @@ def server(loaded: Config, parts: Parts) -> Server:
         version=_version,
         rules_schema=schema,
         opening=True,
-        cyborg=CyborgManners(names=loaded.names),
-        records=Records(store, Sealer(loaded.state / sealing.FILE)),
         state=lambda: StateView(
             usable=referee.trouble is None,
             reason=referee.trouble,
@@ -65,6 +59,7 @@ def server(loaded: Config, parts: Parts) -> Server:
         origins=loaded.origins,
         auth=Auth(store, loaded.state, policy),
         tls=(lambda: certificates.context(tls)) if tls else None,
+        routes=first_routes,
     )
 
 

@@ -13,6 +13,7 @@ from syncd.api.handler import Handler, Route
 from syncd.api.operation import on
 from syncd.api.rooms import EntryDetails
 from syncd.core.permission import Action
+from syncd.errors import Unavailable
 
 
 class Live(Struct, frozen=True):
@@ -121,6 +122,10 @@ class Nowhere(Handler):
         """Refuse."""
         if self._refusal is not None:
             raise self._refusal
+        if self.desk.rooms.opening:
+            raise Unavailable(
+                "not all that answers is there yet; ask again in a moment"
+            )
         raise HTTPError(HTTPStatus.NOT_FOUND)
 
     get = head = post = put = delete = patch = options = missing

@@ -8,7 +8,7 @@ are left out of answers.
 from collections.abc import AsyncGenerator, Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -16,9 +16,11 @@ from syncd import clock
 from syncd.api.backups import Backups
 from syncd.api.events import News
 from syncd.api.manners import CyborgManners, DaemonManners
-from syncd.api.records import Records
 from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
+
+if TYPE_CHECKING:
+    from syncd.api.records import Records
 
 
 class FileState(StrEnum):
@@ -512,6 +514,6 @@ class Rooms(Struct, frozen=True, kw_only=True):
     """Another one, for what is kept apart."""
     state: Callable[[], StateView] = lambda: StateView(usable=True, last_stop="clean")
     daemon: DaemonManners = DaemonManners()
-    records: Records | None = None
+    records: "Records | None" = None
     """What is kept of whole machines."""
     cyborg: CyborgManners = CyborgManners()

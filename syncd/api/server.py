@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,18 +15,21 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from syncd import clock
-from syncd.api import cyborg, daemon, front, openapi, sync_v1
+from syncd.api import daemon, front, openapi, sync_v1
 from syncd.api.auth import Auth
 from syncd.api.backups import Backups, Counted
 from syncd.api.gate import Gate
 from syncd.api.handler import Desk, Routes
 from syncd.api.listening import bound
-from syncd.api.manners import DaemonManners
+from syncd.api.manners import CyborgManners, DaemonManners
 from syncd.api.metrics import Metrics
 from syncd.api.pace import Pace
 from syncd.api.rooms import Rooms
 from syncd.core.address import is_loopback
 from syncd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from syncd.api.records import Records
 
 LARGEST = 2**62
 """Tornado's own limit cuts the connection without a word; ours comes before."""
@@ -51,9 +54,17 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Seconds that running answers get when the server ends."""
 
 
+def first_routes() -> Routes:
+    """Return the addresses that there are from the beginning."""
+    return [*front.ROUTES, *sync_v1.routes(), *daemon.routes()]
+
+
 def all_routes() -> Routes:
     """Return every address there is."""
-    return [*front.ROUTES, *sync_v1.routes(), *daemon.routes(), *cyborg.routes()]
+    # A dialect that is loaded when all else is at work: it is large.
+    from syncd.api import cyborg  # noqa: PLC0415
+
+    return [*first_routes(), *cyborg.routes()]
 
 
 class Server:
@@ -69,11 +80,12 @@ class Server:
         limits: Limits | None = None,
         auth: Auth | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
+        routes: Callable[[], Routes] = all_routes,
     ) -> None:
         """Take where to listen (port 0: any), and further names of this machine.
 
-        Without ``auth`` nobody has to log in. ``tls`` reads the certificate, and
-        raises ConfigError.
+        ``routes`` tells the addresses there are at first. Without ``auth`` nobody has
+        to log in. ``tls`` reads the certificate, and raises ConfigError.
         """
         self.addresses = list(addresses)
         self._rooms = rooms
@@ -82,6 +94,7 @@ class Server:
         self._limits = limits or Limits()
         self._auth = auth or Auth()
         self._tls = tls
+        self._routes = routes
 
     async def __aenter__(self) -> Self:
         """Listen on all addresses; raise ConfigError if one cannot be had."""
@@ -101,8 +114,9 @@ class Server:
         sockets = bound(self.addresses)
         self.addresses = [one.getsockname()[:2] for one in sockets]
         self._desk = self._furnished()
+        self._application = _application(self._desk, self._routes())
         self._http = _Door(
-            _application(self._desk),
+            self._application,
             max_body_size=LARGEST,
             max_header_size=self._limits.headers,
             idle_connection_timeout=self._limits.idle,
@@ -141,6 +155,12 @@ class Server:
         )
         desk.metrics.measure(copies, desk.rooms.now)
 
+    def mount(self, routes: Routes, records: "Records", manners: CyborgManners) -> None:
+        """Answer at further addresses, and show the room behind them."""
+        desk = self._desk
+        desk.rooms = replace(desk.rooms, records=records, cyborg=manners)
+        self._application.wildcard_router.add_rules(_specs(desk, routes))
+
     def renew(self) -> bool:
         """Read the certificate again, for new connections; tell whether there is one.
 
@@ -164,8 +184,8 @@ class Server:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.grace):
                 await self._http.close_all_connections()
-        if self._rooms.records is not None:
-            await self._rooms.records.close()
+        if self._desk.rooms.records is not None:
+            await self._desk.rooms.records.close()
         await self._auth.__aexit__()
 
     def _furnished(self) -> Desk:
@@ -207,7 +227,7 @@ class _Door(HTTPServer):
         super().on_close(server_conn)
 
 
-def _application(desk: Desk) -> Application:
+def _application(desk: Desk, routes: Routes) -> Application:
     def log_request(handler: RequestHandler) -> None:
         request = handler.request
         where = getattr(handler, "template", "unknown")
@@ -216,14 +236,18 @@ def _application(desk: Desk) -> Application:
         )
 
     return Application(
-        [
-            URLSpec(pattern(where), handler, {"desk": desk, "template": where})
-            for where, handler in all_routes()
-        ],
+        _specs(desk, routes),
         default_handler_class=front.Nowhere,
         default_handler_args={"desk": desk, "template": "unknown"},
         log_function=log_request,
     )
+
+
+def _specs(desk: Desk, routes: Routes) -> list[URLSpec]:
+    return [
+        URLSpec(pattern(where), handler, {"desk": desk, "template": where})
+        for where, handler in routes
+    ]
 
 
 def pattern(template: str) -> str:

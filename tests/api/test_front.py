@@ -19,6 +19,18 @@ async def test_the_door(port, http, where):
     }
 
 
+async def test_what_is_not_loaded_yet_is_not_missing(port, http, house, server):
+    where = f"http://127.0.0.1:{port}/api/v9/clients"
+    assert (await http.get(where)).status_code == 404
+
+    server._desk.rooms = replace(server._desk.rooms, opening=True)
+    answer = await http.get(where)
+    assert (answer.status_code, answer.json()["reason"]) == (
+        503,
+        "not all that answers is there yet; ask again in a moment",
+    )
+
+
 async def test_alive(port, http):
     answer = await http.get(f"http://127.0.0.1:{port}/health/live")
 

@@ -4,7 +4,12 @@ import contextlib
 import httpx
 import pytest
 
-from syncd.api.server import Limits, Server, pattern
+from syncd.api import cyborg
+from syncd.api.manners import CyborgManners
+from syncd.api.records import Records
+from syncd.api.server import Limits, Server, first_routes, pattern
+from syncd.store.database import Store
+from syncd.store.sealing import Sealer
 from tests.api.raw import ask
 
 
@@ -73,3 +78,19 @@ async def test_idle_connections_do_not_delay_the_end(house):
 def test_patterns():
     assert pattern("/a.b/{name}/x") == r"/a\.b/([^/]+)/x/?$"
     assert pattern("/") == "/?$"
+
+
+async def test_addresses_that_come_later(house, tmp_path):
+    async with Store(tmp_path / "index.db") as store:
+        listen = [("127.0.0.1", 0)]
+        async with Server(house.rooms, listen, routes=first_routes) as server:
+            port = server.addresses[0][1]
+            assert (await ask(port, "GET /api/v1/ping/")).status == 404
+            records = Records(store, Sealer(tmp_path / "key"))
+            manners = CyborgManners(names=["nas"])
+            server.mount(cyborg.routes(), records, manners)
+            assert (await ask(port, "GET /api/v1/ping/")).status == 200
+            said = await ask(port, "GET /api/v1/config/")
+            assert b'"allowed_hosts":["nas"]' in said.body
+            assert (await ask(port, "GET /api/v1/clients/")).status == 200
+            assert (await ask(port, "GET /nothing")).status == 404
