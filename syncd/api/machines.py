@@ -1,8 +1,8 @@
 """What the dialect for whole machines asks of whoever carries out its jobs.
 
 ``store/cyborg/launching`` keeps the jobs of a launch, says which of them can begin
-(``ready``), takes what the engine tells of each (``begun``, ``reflect``) and lets go what
-waited. Whoever fulfils this hands the first to the engine and the last to the store.
+(``ready``), takes what the engine tells of each (``begun``, ``reflect``), and lets go
+what waited. Whoever fulfils this hands the first to the engine, the last to the store.
 """
 
 from collections.abc import Sequence
