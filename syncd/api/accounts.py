@@ -51,6 +51,10 @@ class Accounts:
                 self._take(await self._store.read(accounts.book, self._book))
         return self._book
 
+    def look_again(self) -> None:
+        """Have the index looked at when somebody asks next: we have changed it."""
+        self._looked = -OFTEN
+
     async def begin_session(self, user: User) -> str:
         """Return the cookie of a new session."""
         return await self._store.run(sessions.begin, user, clock.timestamp())

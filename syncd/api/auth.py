@@ -114,6 +114,11 @@ class Auth:
             return NEIGHBOUR
         return who or NOBODY
 
+    def look_again(self) -> None:
+        """Have accounts looked at when somebody asks next: we have changed them."""
+        if self._accounts:
+            self._accounts.look_again()
+
     # By what is said.
 
     async def by_pair(self, said: Pair, address: str) -> Who:

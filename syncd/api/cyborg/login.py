@@ -226,6 +226,7 @@ class Confirm(_Open):
             await self.records.read(resets.holder, said["token"], now)
             kept = await asyncio.to_thread(_hashed, password)
             await self.records.run(resets.use, said["token"], kept, now)
+            self.desk.auth.look_again()
         except NotFound:
             raise Refused(HTTPStatus.NOT_FOUND, NO_WORD) from None
         self.say({"status": "OK"})

@@ -15,7 +15,7 @@ from syncd.api.cyborg.handler import number
 from syncd.api.cyborg.refusals import Invalid, Refused, forbidden
 from syncd.api.cyborg.shapes import address, moment, picked
 from syncd.api.operation import on
-from syncd.core.permission import Action, Role
+from syncd.core.permission import Action, Role, allowed
 from syncd.errors import BadRequest, Conflict
 from syncd.store import users
 from syncd.store.cyborg import keeping
@@ -86,12 +86,13 @@ class _User(Resource):
         kept = None if password is None else await asyncio.to_thread(_hashed, password)
         try:
             if id_ is None:
-                return await self.records.run(
-                    _added, said, str(kept), self.records.now()
-                )
-            await self.records.run(_changed, id_, said, kept)
+                now = self.records.now()
+                id_ = await self.records.run(_added, said, str(kept), now)
+            else:
+                await self.records.run(_changed, id_, said, kept)
         except Conflict:
             raise Invalid({"email": [TAKEN]}) from None
+        self.desk.auth.look_again()
         return id_
 
 
@@ -135,10 +136,14 @@ class OneUser(Detail, _User):
         if not self.is_superuser:
             raise forbidden()
         await self.records.run(_removed, found.id)
+        self.desk.auth.look_again()
         self.say_nothing()
 
     async def _change(self, id_: int, *, whole: bool) -> None:
         before, beside = await self._found(str(id_))
+        if not self._is_whole:
+            # Else a token for little could be made one for all, by another password.
+            raise forbidden()
         said = await self.checked(whole=whole, before=before, beside=beside)
         own = before.email == self.who.name
         if not self.is_superuser and said.get("is_superuser", False):
@@ -149,6 +154,12 @@ class OneUser(Detail, _User):
         if own:
             await self._renew(id_)
         await self.show(id_)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Tell whether who asks may do all that their role allows."""
+        role = self.who.role
+        return role is not None and self.who.actions == allowed(role)
 
     async def _found(self, number_: str) -> tuple[Any, Beside]:
         found, beside = await self.records.one(self.model, number(number_), self.said)

@@ -35,7 +35,11 @@ def number_of(db: Connection, email: str) -> int | None:
 
 
 def add(db: Connection, name: str, said: Mapping[str, Any], by: By) -> int:
-    """Keep a new record of a model and return its number."""
+    """Keep a new record of a model and return its number.
+
+    Raise Conflict if something that it names has been removed meanwhile.
+    """
+    _check_there(db, said)
     table, who = MODELS[name].table, number_of(db, by.who)
     values = {**_columns(said), "created": by.at, "modified": by.at}
     values |= {"created_by": who, "modified_by": who}
@@ -50,7 +54,11 @@ def add(db: Connection, name: str, said: Mapping[str, Any], by: By) -> int:
 def change(
     db: Connection, name: str, id_: int, said: Mapping[str, Any], by: By
 ) -> None:
-    """Keep what is said anew of a record that is there; its uuid stays."""
+    """Keep what is said anew of a record that is there; its uuid stays.
+
+    Raise Conflict if something that it names has been removed meanwhile.
+    """
+    _check_there(db, said)
     table = MODELS[name].table
     values = {**_columns(said), "modified": by.at}
     values["modified_by"] = number_of(db, by.who)
@@ -119,6 +127,26 @@ def forget_user(db: Connection, id_: int) -> None:
 
 
 _PLANS = (tables.clients, tables.schedules, tables.repositories, tables.policies)
+
+
+def _check_there(db: Connection, said: Mapping[str, Any]) -> None:
+    for field, name in _NAMED.items():
+        value = said.get(field)
+        numbers = value if isinstance(value, list) else [value] if value else []
+        if numbers and set(numbers) - exist(db, name, numbers):
+            raise Conflict(f"{field}: it was removed just now; choose another")
+
+
+_NAMED = {
+    "schedule": "schedules",
+    "repository": "repositories",
+    "policy": "policies",
+    "client": "clients",
+    "clients": "clients",
+    "policies": "policies",
+    "master_job": "jobs",
+}
+"""Fields that hold numbers of other records, and of which."""
 
 
 def _columns(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -154,7 +154,6 @@ async def test_another_password_by_mail(place, box, viewer):
     where, said = "/api/password_reset/confirm/", {"token": word, "password": "new"}
     assert (await nobody("POST", where, said)).json() == {"status": "OK"}
 
-    await place.notice()
     assert (await viewer("GET", "me/")).status_code == 401
     assert (await As(place.http, (VIEWER, "new"))("GET", "me/")).status_code == 200
     again = await nobody("POST", where, said)

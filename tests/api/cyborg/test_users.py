@@ -2,8 +2,8 @@
 
 import pytest
 
-from syncd.core.permission import Role
-from syncd.store import users
+from syncd.core.permission import Action, Role
+from syncd.store import tokens, users
 from tests.api.accounts import PASSWORD
 from tests.api.cyborg.conftest import ADMIN, OPERATOR, VIEWER, As
 
@@ -25,7 +25,6 @@ async def test_one_is_made_with_all_its_keys(admin):
 
 async def test_a_new_user_can_log_in(admin, place):
     await admin.made("users/", email="new@x.org", password="s3cret", is_superuser=True)
-    await place.notice()
 
     new = As(place.http, ("new@x.org", "s3cret"))
     assert (await new.get("me/"))["results"][0]["email"] == "new@x.org"
@@ -70,7 +69,6 @@ async def test_the_first_user_is_one_who_can_let_in_others(ask, place):
 
     await ask.made("users/", email="a@x.org", password="p", is_superuser=True)
 
-    await place.notice()
     assert (await ask("GET", "users/")).status_code == 401
     assert (await As(place.http, ("a@x.org", "p"))("GET", "users/")).status_code == 200
 
@@ -122,7 +120,6 @@ async def test_another_password_makes_void_what_the_old_one_opened(
 
     answer = await viewer("PATCH", own["url"], {"password": "other"})
 
-    await place.notice()
     assert answer.status_code == 200
     assert (await viewer("GET", "me/")).status_code == 401
     assert (await As(place.http, (VIEWER, "other"))("GET", "me/")).status_code == 200
@@ -162,7 +159,6 @@ async def test_who_is_removed_is_named_no_more(admin, place):
 
     assert (await admin("DELETE", "users/2/")).status_code == 204
 
-    await place.notice()
     found = await admin.get("clients/1/")
     assert (found["created_by"], found["modified_by"]) == (None, None)
     assert (await other("GET", "me/")).status_code == 401
@@ -177,3 +173,21 @@ async def test_no_password_can_be_asked_for(admin, query):
 async def test_filters_know_superusers(admin):
     assert await admin.listed("users/?is_superuser=true", "email") == [ADMIN]
     assert await admin.listed("users/?search=viewer", "email") == [VIEWER]
+
+
+async def test_a_token_for_little_does_not_become_one_for_all(admin, place):
+    user = await place.store.read(users.get, ADMIN)
+    words = await place.store.run(
+        lambda db: tokens.create(
+            db, user, name="", actions=[Action.METRICS], expires_at=None, now=1.0
+        )
+    )
+    await place.notice()
+    limited = As(place.http, (words.key, words.secret))
+
+    assert (await limited.get("me/"))["count"] == 1
+    for body in ({"password": "mine"}, {"first_name": "x"}):
+        answer = await limited("PATCH", "users/1/", body)
+        assert answer.status_code == 403
+        assert "X-Token" not in answer.headers
+    assert (await limited("DELETE", "users/2/")).status_code == 403
