@@ -62,7 +62,7 @@ def test_with_accounts_everybody_has_to_log_in(guarded: Daemon):
     assert status(guarded) == 401
     assert guarded.http("GET", "/health/live").status_code == 200
     assert guarded.http("GET", "/health/ready").status_code == 200
-    for path in ("/metrics", "/openapi.json", "/"):
+    for path in ("/metrics", "/openapi.json"):
         assert guarded.http("GET", path).status_code == 401
     assert status(guarded, VIEWER) == 200
     assert status(guarded, (VIEWER, "wrong")) == 401
