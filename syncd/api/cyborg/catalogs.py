@@ -108,7 +108,7 @@ class Catalogs(Collection, _Item):
         """Take what an agent found in an archive."""
         said = self.object()
         if not any(key in said for key in _KEYS):
-            raise Refused(HTTPStatus.BAD_REQUEST, {})
+            raise Refused({}, HTTPStatus.BAD_REQUEST)
         if said.get("catalog"):
             items = await asyncio.to_thread(unpacked, said["catalog"])
             await self.records.run(catalog.add, items)

@@ -138,11 +138,11 @@ class CyborgHandler(Handler):
     def object(self) -> dict[str, Any]:
         """Return the body as an object; raise Invalid if it is none."""
         if self.document is None:
-            raise Invalid({"__all__": ["This field may not be null."]})
+            raise Invalid("This field may not be null.")
         if not isinstance(self.document, dict):
             kind = type(self.document).__name__
             reason = f"Invalid data. Expected a dictionary, but got {kind}."
-            raise Invalid({"__all__": [reason]})
+            raise Invalid(reason)
         return self.document
 
     # Answering.
@@ -233,5 +233,5 @@ class CyborgHandler(Handler):
 def number(text: str) -> int:
     """Return the number in an address; raise Refused where nothing can be."""
     if not (text.isascii() and text.isdecimal()) or len(text) > 18:
-        raise Refused(HTTPStatus.NOT_FOUND, NOTHING_HERE)
+        raise Refused(NOTHING_HERE, HTTPStatus.NOT_FOUND)
     return int(text)

@@ -145,7 +145,7 @@ class OneJob(Detail, _Job):
         if found.status != "new":
             method = str(self.request.method)
             refusal = f'Method "{method}" not allowed.'
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, refusal)
+            raise Refused(refusal, HTTPStatus.METHOD_NOT_ALLOWED)
         await super()._change(id_, whole=whole)
 
     @on("DELETE", status=(HTTPStatus.NO_CONTENT,), errors=[HTTPStatus.CONFLICT])
@@ -204,7 +204,7 @@ class Output(Described):
         elif how == "json":
             await self._tell(job.id, given)
         else:
-            raise Refused(HTTPStatus.NOT_FOUND, "Not found.")
+            raise Refused("Not found.", HTTPStatus.NOT_FOUND)
 
     async def _send(self, job: int, file: str | None) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")

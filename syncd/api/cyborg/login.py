@@ -88,7 +88,7 @@ class Obtain(_Open):
         try:
             user = await self.desk.auth.by_password(pair, address)
         except NotLoggedIn:
-            raise Refused(HTTPStatus.UNAUTHORIZED, NO_ACCOUNT) from None
+            raise Refused(NO_ACCOUNT, HTTPStatus.UNAUTHORIZED) from None
         self.who = as_user(user, "password")
         keys = await self.desk.auth.keys(user, ACCESS)
         self.say({"refresh": keys.refresh, "access": keys.access})
@@ -106,7 +106,7 @@ class Refresh(_Open):
         except NotLoggedIn as error:
             wrong = "is not for that" in str(error)
             detail = {"detail": "Token has wrong type"} if wrong else {}
-            raise Refused(HTTPStatus.UNAUTHORIZED, {**VOID, **detail}) from None
+            raise Refused({**VOID, **detail}, HTTPStatus.UNAUTHORIZED) from None
         self.who = as_user(user, "signed token")
         keys = await self.desk.auth.keys(user, ACCESS)
         self.say({"access": keys.access, "refresh": keys.refresh})
@@ -203,7 +203,7 @@ class Validate(_Open):
         try:
             await self.records.read(resets.holder, said["token"], self.records.now())
         except NotFound:
-            raise Refused(HTTPStatus.NOT_FOUND, NO_WORD) from None
+            raise Refused(NO_WORD, HTTPStatus.NOT_FOUND) from None
         self.say({"status": "OK"})
 
 
@@ -228,7 +228,7 @@ class Confirm(_Open):
             await self.records.run(resets.use, said["token"], kept, now)
             self.desk.auth.look_again()
         except NotFound:
-            raise Refused(HTTPStatus.NOT_FOUND, NO_WORD) from None
+            raise Refused(NO_WORD, HTTPStatus.NOT_FOUND) from None
         self.say({"status": "OK"})
 
 

@@ -120,7 +120,7 @@ class GenerateKey(Described):
         document, records = self.object(), self.records
         said = fields.read(GENERATE, document, whole=True, fill=True)
         if (await records.settings())["ssh_key"] and "force" not in document:
-            raise Refused(HTTPStatus.CONFLICT, {})
+            raise Refused({}, HTTPStatus.CONFLICT)
         private = await asyncio.to_thread(keys.made, said["type"], said["size"])
         place = [one.key for one in settings.DEFAULTS].index("ssh_key") + 1
         await records.run(settings.fill, records.now())

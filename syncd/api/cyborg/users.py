@@ -235,7 +235,7 @@ def _check_not_the_last(db: Connection, user: User) -> None:
         if one.role is Role.ADMIN and not one.disabled and one.id != user.id
     ]
     if user.role is Role.ADMIN and not others:
-        raise Refused(HTTPStatus.CONFLICT, LAST)
+        raise Refused(LAST, HTTPStatus.CONFLICT)
 
 
 ROUTES = [("/users", Users), ("/users/{number}", OneUser), ("/me", Me)]
