@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # What the tests compare with and look through; installed when missing.
-DEBIAN_PACKAGES := curl rsync strace systemd
+DEBIAN_PACKAGES := curl default-jre-headless rsync strace systemd zookeeper
 
 # How the benchmarks are run, as in: make bench BENCH='--quick --only copy'
 BENCH ?=

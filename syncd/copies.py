@@ -147,7 +147,10 @@ def _variables(source: Mapping[str, Any]) -> list[str]:
     """Return the names of what whoever asks may say besides."""
     said = source.get("variables")
     some = said if isinstance(said, list) else []
-    return [name for one in some for name in ([one] if isinstance(one, str) else one)]
+    named = [name for one in some for name in ([one] if isinstance(one, str) else one)]
+    kind = str(source.get("kind", ""))
+    always = () if ":" in kind else registry.options(kind).asked
+    return [*named, *always]
 
 
 def _plan(name: str, said: Section, state: Path) -> Plan:

@@ -14,6 +14,7 @@ from syncd.backup import outcomes, records, retaining
 from syncd.backup.errands import errand, placed
 from syncd.backup.figures import BUCKETS, Figures
 from syncd.backup.logs import Logs
+from syncd.backup.mending import Mending
 from syncd.backup.notify import Notifier
 from syncd.backup.plan import Hooks, Plan
 from syncd.core import job as life
@@ -69,6 +70,7 @@ class Runner:
         self.figures = Figures()
         self.notifier = Notifier(plans, now)
         self.logs = Logs(state / "jobs")
+        self._mending = Mending(store, self.logs.keep)
         self._tell = tell
         self._parallel = parallel
         self._jobs: dict[str, Job] = {}
@@ -92,6 +94,7 @@ class Runner:
         await asyncio.to_thread(self.logs.clear, list(self._jobs))
         for job in ended:
             log.warning("job interrupted", action="job", job=job.id, kind=str(job.kind))
+            self._mending.note(job)
         for name, plan in self.plans.items():
             self.figures.expect(name, plan.sources)
             self.figures.look(name, await self.store.read(vaults.everything, name))
@@ -275,6 +278,7 @@ class Runner:
             if half:
                 # Nothing more is done with the store before it was looked into.
                 self._closed.add(job.store)
+                self._mending.note(job)
             recorded = await self._ended(self._jobs[job.id], done)
             if half or (recorded.reason == outcomes.BUG and job.store in self.plans):
                 await self._survey(job.store)
@@ -440,6 +444,7 @@ class Runner:
 
     async def _look_into(self, plan: Plan) -> None:
         name = plan.name
+        await self._mending.settle(plan, self.work)
         views = await self.store.read(vaults.everything, name)
         known = [view.summary.name for view in views]
         done = await self.work(

@@ -1,0 +1,85 @@
+"""What was there before a restore, kept until it is sure that it is not needed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from syncd import clock
+from syncd.errors import StorageError
+
+_UNFINISHED = "unfinished"
+_JOURNAL = "journal.json"
+_BEFORE = "before-"
+MOST = 3
+"""Restores whose beginnings are kept."""
+
+
+class Entry(Struct, frozen=True):
+    """One tree as it was; where there was nothing, its file is empty."""
+
+    top: str
+    file: str
+    deep: bool = True
+    """Whether all below it is meant, too."""
+
+
+class Keeping:
+    """A folder of the source's own, which outlives jobs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.place = folder / _UNFINISHED
+
+    def begin(self) -> Path:
+        """Return an empty folder for what is there."""
+        shutil.rmtree(self.place, ignore_errors=True)
+        self.place.mkdir(mode=0o700, parents=True)
+        return self.place
+
+    def seal(self, entries: list[Entry]) -> None:
+        """Make durable what is there; from now on it is owed."""
+        for entry in entries:
+            _sync(self.place / entry.file)
+        written = self.place / f"{_JOURNAL}.new"
+        written.write_bytes(msgspec.json.encode(entries))
+        _sync(written)
+        written.rename(self.place / _JOURNAL)
+        for folder in (self.place, self._folder, self._folder.parent):
+            _sync(folder)
+
+    def owed(self) -> list[Entry]:
+        """Return what a restore that did not end must give back."""
+        try:
+            text = (self.place / _JOURNAL).read_bytes()
+        except FileNotFoundError:
+            return []
+        try:
+            return msgspec.json.decode(text, type=list[Entry])
+        except msgspec.MsgspecError as error:
+            raise StorageError(f"{self.place / _JOURNAL} is damaged: {error}") from None
+
+    def settle(self, *, keep: bool) -> Path | None:
+        """Owe nothing more; return where it is still to be found, if it is kept."""
+        if not keep or not (self.place / _JOURNAL).exists():
+            (self.place / _JOURNAL).unlink(missing_ok=True)
+            shutil.rmtree(self.place, ignore_errors=True)
+            return None
+        name = f"{_BEFORE}{clock.now():%Y%m%dT%H%M%S%f}"
+        place = self._folder / name
+        self.place.rename(place)
+        _sync(self._folder)
+        old = sorted(self._folder.glob(f"{_BEFORE}*"))[:-MOST]
+        for one in old:
+            shutil.rmtree(one, ignore_errors=True)
+        return place
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
