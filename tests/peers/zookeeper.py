@@ -1,10 +1,9 @@
 """Real ZooKeepers from Debian, on free ports of loopback, with folders of their own."""
 
-import ctypes
 import shutil
 import signal
 import socket
-import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +23,16 @@ from kazoo.exceptions import NoNodeError
 from kazoo.security import OPEN_ACL_UNSAFE
 
 from tests.acceptance.daemon import free_port
-from tests.peers import lent
+from tests.peers.lent import Lent
 
 CLASSES = ":".join(
     f"/usr/share/java/{name}.jar"
     for name in ("zookeeper", "slf4j-simple", "netty-codec", "netty-resolver")
 )
 STARTS_WITHIN = 60.0
+
+NEWER = Path(sys.prefix) / "share" / "zookeeper-3.9"
+"""Where make test puts classes of a ZooKeeper that Debian does not have yet."""
 
 SASL = ("keeper", "of-the-zoo")
 SUPER = ("super:duper", "super:Z3dqc6aPbvbSpFf45hrhLBB44xU=")
@@ -55,6 +57,7 @@ class Server:
         port: int | None = None,
         settings: Mapping[str, object] | None = None,
         properties: Sequence[str] = (),
+        classes: str = CLASSES,
     ) -> None:
         self.home = home
         self.data = home / "data"
@@ -82,37 +85,33 @@ class Server:
         lines = [f"{name}={value}\n" for name, value in said.items()]
         (home / "zoo.cfg").write_text("".join(lines))
         self._properties = properties
-        self.process: subprocess.Popen[bytes] | None = None
+        self._classes = classes
+        self.admin = f"http://127.0.0.1:{said.get('admin.serverPort', 0)}"
+        self.process: Lent | None = None
 
     def start(self) -> Self:
         """Start it; it is not yet ready."""
         java = shutil.which("java")
         assert java, "make test installs it"
         assert Path(CLASSES.split(":")[0]).exists(), "make test installs zookeeper"
-        with (self.home / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    java,
-                    "-Xmx128m",
-                    "-XX:+UseSerialGC",
-                    "-XX:TieredStopAtLevel=1",
-                    "-XX:-UsePerfData",
-                    "-Dzookeeper.extendedTypesEnabled=true",
-                    f"-Dzookeeper.DigestAuthenticationProvider.superDigest={SUPER[1]}",
-                    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                    *self._properties,
-                    "-cp",
-                    CLASSES,
-                    "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-                    str(self.home / "zoo.cfg"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no lock is taken in it
-            )
-        lent.PROCESSES.add(self.process.pid)
+        command = [
+            java,
+            "-Xmx128m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:-UsePerfData",
+            "-Dzookeeper.extendedTypesEnabled=true",
+            f"-Dzookeeper.DigestAuthenticationProvider.superDigest={SUPER[1]}",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            # Else whoever was alone for a while votes once a minute.
+            "-Dzookeeper.fastleader.maxNotificationInterval=500",
+            *self._properties,
+            "-cp",
+            self._classes,
+            "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+            str(self.home / "zoo.cfg"),
+        ]
+        self.process = Lent(command, self.home / "log")
         return self
 
     def ready(self) -> Self:
@@ -120,7 +119,7 @@ class Server:
         deadline = time.monotonic() + STARTS_WITHIN
         while "Mode" not in self.say("srvr"):
             assert self.process is not None
-            assert self.process.poll() is None, self.log()
+            assert self.process.runs, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.05)
         return self
@@ -168,19 +167,17 @@ class Server:
         """Kill it, as a power cut would."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(30)
-            lent.PROCESSES.discard(self.process.pid)
             self.process = None
 
     def pause(self) -> None:
         """Have it stand still."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        self.process.signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Have it go on."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
+        self.process.signal(signal.SIGCONT)
 
     def log(self) -> str:
         """Return the end of what it says."""
@@ -303,6 +300,35 @@ def ensemble(count: int = 3) -> Zoo:
     return Zoo(servers, home)
 
 
+def newer(count: int = 1, **more: object) -> Zoo:
+    """Return so many servers of ZooKeeper 3.9 with admin servers; more are settings."""
+    home = _home()
+    members = {}
+    for number in range(1, count + 1) if count > 1 else ():
+        members[f"server.{number}"] = f"127.0.0.1:{free_port()}:{free_port()}"
+    jars = sorted(map(str, NEWER.glob("*.jar")))
+    assert jars, "make test brings ZooKeeper 3.9"
+    servers = []
+    for number in range(1, count + 1):
+        settings = {
+            "admin.enableServer": "true",
+            "admin.serverAddress": "127.0.0.1",
+            "admin.serverPort": free_port(),
+            "admin.rateLimiterIntervalInMS": 0,
+            **members,
+            **more,
+        }
+        # Classes of the newer come first, Debian's are those that it needs besides.
+        server = Server(
+            home / str(number),
+            number=number if count > 1 else 0,
+            settings=settings,
+            classes=":".join([*jars, CLASSES, "/usr/share/java/servlet-api.jar"]),
+        )
+        servers.append(server)
+    return Zoo(servers, home)
+
+
 class Encrypted(Zoo):
     """A server alone that speaks TLS, and asks clients for a certificate."""
 
@@ -354,7 +380,3 @@ def _deleted(client: KazooClient, top: str) -> None:
 
 def _home() -> Path:
     return Path(tempfile.mkdtemp(prefix="zk", dir="/tmp"))
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -35,7 +35,8 @@ class Writer:
         self._file: BinaryIO
 
     async def __aenter__(self) -> "Writer":
-        self._file = await asyncio.to_thread(self._open)
+        # Not in a thread: whoever is called off meanwhile would never close it.
+        self._file = self._open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
