@@ -1,14 +1,15 @@
 """Finds in a vault what is wanted of it, and brings that where it can be read often."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from syncd.backup_sources.zookeeper import legacy, manifest
+from syncd.backup_sources.zookeeper import legacy, manifest, transactional
 from syncd.backup_sources.zookeeper.holding import Held
+from syncd.backup_sources.zookeeper.image import Image, number
 from syncd.backup_sources.zookeeper.manifest import Manifest
 from syncd.backup_sources.zookeeper.nodes import is_in, trouble
 from syncd.backup_sources.zookeeper.special import OWN
@@ -35,6 +36,8 @@ class Content(Struct, frozen=True):
     manifest: Manifest | None
     """None: it was made by the daemon that went before."""
     names: list[str]
+    files: list[str] = []
+    """Of a transactional backup: the snapshot, and its logs."""
 
 
 def opened(vault: Vault, scratch: Path) -> Content:
@@ -43,14 +46,49 @@ def opened(vault: Vault, scratch: Path) -> Content:
     if manifest.NAME in items:
         text = b"".join(file.read() for _, file in vault.open([items[manifest.NAME]]))
         said = manifest.read(text)
-        return Content(items, said, [root.name for root in said.roots])
+        # One of a session only is recorded, and never restored.
+        names = [root.name for root in said.roots if root.nodes > root.ephemeral]
+        return Content(items, said, names, said.files)
     if legacy.NAME in items:
         archive = _copied(vault, items[legacy.NAME], scratch / legacy.NAME)
         return Content(items, None, legacy.databases(archive))
+    if files := _of_server(items):
+        content = Content(items, None, [], files)
+        with _image(vault, content, scratch) as image:
+            names = [
+                name for name, (all_, _, own) in image.tops().items() if all_ > own
+            ]
+            return Content(items, None, names, files)
     raise StorageError(
-        f"{vault.name} holds neither {manifest.NAME} nor {legacy.NAME}: no backup of"
-        " ZooKeeper"
+        f"{vault.name} holds neither {manifest.NAME} nor {legacy.NAME} nor a snapshot:"
+        " no backup of ZooKeeper"
     )
+
+
+def _of_server(items: Iterable[str]) -> list[str]:
+    """Return the newest snapshot among some files, and the logs that go on from it."""
+    found = sorted(
+        (one for one in items if one.startswith(transactional.SNAPSHOT)), key=number
+    )
+    logs = [Path(one) for one in items if one.startswith(transactional.LOG)]
+    if not found:
+        return []
+    logs.sort(key=lambda log: number(log.name))
+    after = transactional.since(logs, number(found[-1]))
+    return [found[-1], *(log.name for log in after)]
+
+
+def _image(vault: Vault, content: Content, scratch: Path) -> Image:
+    """Return the nodes that snapshot and logs of a vault make."""
+    folder = scratch / "files"
+    for name in content.files:
+        if name not in content.items:
+            raise StorageError(f"{vault.name} lacks {name}")
+        if not (folder / name).exists():
+            _copied(vault, content.items[name], folder / name)
+    # What others made of logs lacks the sessions.
+    whole = content.manifest is not None
+    return transactional.image_of(content.files, folder, whole=whole)
 
 
 def ways(wanted: Restoring, content: Content, name: str) -> list[Way]:
@@ -92,10 +130,10 @@ def _apart(found: Sequence[Way]) -> list[Way]:
             for other in found
         )
     ]
-    for number, way in enumerate(left):
+    for place, way in enumerate(left):
         if way.path != way.target and (is_in(way.path, OWN) or is_in(way.target, OWN)):
             raise BadRequest("/zookeeper belongs to the servers: it has no other name")
-        for other in left[:number]:
+        for other in left[:place]:
             if is_in(way.target, other.target) or is_in(other.target, way.target):
                 raise BadRequest(
                     f"two nodes would both be restored to {way.target}; restore one"
@@ -110,6 +148,11 @@ def fetch(
     """Copy what is wanted into scratch, compared with its digests; it blocks."""
     copies: dict[str, Path] = {}
     found: dict[Way, Held] = {}
+    if content.files:
+        with _image(vault, content, scratch) as image:
+            lines = scratch / "restored"
+            image.write([way.path for way in some], lines)
+            copies = {way.path.split("/")[1]: lines for way in some}
     for way in some:
         held = found[way] = Held()
         if content.manifest and (root := content.manifest.find(way.path[1:])):
@@ -124,7 +167,7 @@ def _file(
     vault: Vault, content: Content, way: Way, scratch: Path, copies: dict[str, Path]
 ) -> Path:
     name = way.path[1:]
-    if content.manifest is None:
+    if content.manifest is None or content.files:
         top = name.split("/")[0]
         if top not in copies:
             copies[top] = scratch / f"restored-{len(copies)}"

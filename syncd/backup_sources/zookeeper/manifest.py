@@ -33,6 +33,7 @@ class Root(Struct, frozen=True, kw_only=True):
     name: str
     """Its path, without the first slash."""
     file: str
+    """Empty where snapshots and logs hold it."""
     sha256: str
     nodes: int
     bytes: int
@@ -51,6 +52,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     root: Node | None = None
     """The root of all, where everything was backed up."""
     roots: list[Root] = []
+    files: list[str] = []
+    """Of a transactional backup: the snapshot, and the logs after it, oldest first."""
     failed: dict[str, str] = {}
     """Nodes that could not be read, or not wholly."""
 

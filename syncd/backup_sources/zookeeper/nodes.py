@@ -84,7 +84,7 @@ def decode(line: bytes) -> Node:
 
 def written(permits: Iterable[Any]) -> list[str]:
     """Return an ACL of kazoo as it is kept."""
-    return [f"{one.id.scheme}:{one.id.id}:{_letters(one.perms)}" for one in permits]
+    return [f"{one.id.scheme}:{one.id.id}:{spelled(one.perms)}" for one in permits]
 
 
 def parts(permit: str) -> tuple[int, str, str]:
@@ -103,7 +103,8 @@ def is_masked(acl: Sequence[str]) -> bool:
     return False
 
 
-def _letters(perms: int) -> str:
+def spelled(perms: int) -> str:
+    """Return permissions as ZooKeeper's own command writes them."""
     return "".join(letter for bit, letter in _LETTERS if perms & bit)
 
 

@@ -119,6 +119,22 @@ class ZooKeeperOptions(SourceOptions):
         " ZooKeeper tells no client either",
     )
 
+    admin: list[Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]] = Field(
+        default=[],
+        description="addresses of the members' admin servers (http://zk-0:8080), for"
+        " transactional backups from ZooKeeper 3.9 or newer",
+    )
+    admin_login: Login | None = Field(
+        default=None, description="a login for these: one that has all rights on /"
+    )
+    data: str | None = Field(
+        default=None,
+        description="a server's folder (dataDir), for transactional backups from it",
+    )
+    logs: str | None = Field(
+        default=None, description="the folder of its logs (dataLogDir) if it is another"
+    )
+
     @model_validator(mode="after")
     def _is_one_login(self) -> "ZooKeeperOptions":
         named = self.sasl and self.sasl.username and self.sasl.password

@@ -9,7 +9,7 @@ from typing import Any, Self
 from kazoo.exceptions import KazooException, NoNodeError, ZookeeperError
 
 from syncd.backup_sources.contract import Around, Tell
-from syncd.backup_sources.zookeeper import asking, fetching, words
+from syncd.backup_sources.zookeeper import asking, fetching, transactional, words
 from syncd.backup_sources.zookeeper.fetching import Content, Way, checked
 from syncd.backup_sources.zookeeper.holding import Held
 from syncd.backup_sources.zookeeper.keeping import Keeping
@@ -50,21 +50,25 @@ class ZooKeeper:
             return await _tops(session)
 
     async def back_up(self, wanted: Wanted, into: Staging, tell: Tell) -> Report:
-        """Read nodes into the staging: a file for each tree."""
-        _check_mode(wanted.variables)
+        """Read nodes into the staging: a file for each tree, or what a server has."""
+        is_whole = _check_mode(wanted) == TRANSACTIONAL
         names = _names(wanted.databases)
         scratch = await self._fresh("backup")
         async with self._session(tell) as session:
             ensemble = await words.asked(self._options["hosts"], self._options["tls"])
-            all_of_it = names is None
-            chosen = await _tops(session) if names is None else names
-            making = Making(session, self._options, scratch, tell)
             server = ensemble.version
-            made = await making.make(
-                chosen, into.folder, server=server, whole=all_of_it
-            )
+            if is_whole:
+                made = await transactional.make(
+                    self._options, into.folder, server=server, tell=tell
+                )
+            else:
+                chosen = await _tops(session) if names is None else names
+                making = Making(session, self._options, scratch, tell)
+                made = await making.make(
+                    chosen, into.folder, server=server, whole=names is None
+                )
             lag = ensemble.lag(made.consistency.begun)
-        return self._reported(chosen, made, lag, tell)
+        return self._reported([root.name for root in made.roots], made, lag, tell)
 
     def _reported(
         self, names: Sequence[str], made: Manifest, lag: int | None, tell: Tell
@@ -79,8 +83,9 @@ class ZooKeeper:
         )
         for path in seen.moved_nodes:
             tell.line(f"moved: {path}")
-        if seen.moved and self._options["consistent"]:
-            failed[seen.moved_nodes[0]] = f"{seen.moved} nodes moved while it was read"
+        if not seen.consistent and self._options["consistent"]:
+            first = seen.moved_nodes[0] if seen.moved_nodes else "/"
+            failed[first] = f"{seen.moved or 'some'} nodes moved while it was read"
         if lag is not None and lag > self._options["lag"]:
             failed["lag"] = f"the member that was read is {lag} transactions behind"
         consistency = {
@@ -95,7 +100,7 @@ class ZooKeeper:
             databases=list(names),
             origin={
                 "kind": KIND,
-                "mode": HIERARCHICAL,
+                "mode": TRANSACTIONAL if made.files else HIERARCHICAL,
                 "server": made.server,
                 "consistency": consistency,
                 "nodes": sum(root.nodes for root in made.roots),
@@ -299,17 +304,17 @@ def _names(databases: Any) -> list[str] | None:
     return names
 
 
-def _check_mode(variables: Mapping[str, Any]) -> None:
-    _check_known(variables)
-    mode = variables.get("mode") or HIERARCHICAL
-    if mode == TRANSACTIONAL:
+def _check_mode(wanted: Wanted) -> str:
+    _check_known(wanted.variables)
+    mode = wanted.variables.get("mode") or HIERARCHICAL
+    if mode not in (HIERARCHICAL, TRANSACTIONAL):
+        raise BadRequest(f"mode is {HIERARCHICAL} or {TRANSACTIONAL}, not {mode!r}")
+    if mode == TRANSACTIONAL and wanted.databases is not None:
         raise BadRequest(
-            "this source makes no transactional backups; leave mode out, or say"
-            f" {HIERARCHICAL}: that takes data, ACLs and counters as of one"
-            " transaction, or names what moved"
+            "a transactional backup is of everything; leave out the databases, or say"
+            f" {HIERARCHICAL}"
         )
-    if mode != HIERARCHICAL:
-        raise BadRequest(f"mode is {HIERARCHICAL}, not {mode!r}")
+    return str(mode)
 
 
 def _mode(wanted: backup.Restoring) -> Mode:

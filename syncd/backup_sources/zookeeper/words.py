@@ -107,9 +107,8 @@ async def _member(host: str, tls: Mapping[str, Any] | None) -> Member:
 
 async def _say(host: str, word: bytes, tls: Mapping[str, Any] | None) -> str:
     name, _, port = host.rpartition(":")
-    context = None if tls is None else _context(tls)
     reader, writer = await asyncio.open_connection(
-        name.strip("[]"), int(port), ssl=context
+        name.strip("[]"), int(port), ssl=None if tls is None else context(tls)
     )
     try:
         writer.write(word)
@@ -121,11 +120,12 @@ async def _say(host: str, word: bytes, tls: Mapping[str, Any] | None) -> str:
             await writer.wait_closed()
 
 
-def _context(tls: Mapping[str, Any]) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls["ca"])
-    context.check_hostname = tls["check_hostname"] and tls["verify"]
+def context(tls: Mapping[str, Any]) -> ssl.SSLContext:
+    """Return how to speak TLS; raise OSError for files that cannot be read."""
+    made = ssl.create_default_context(cafile=tls["ca"])
+    made.check_hostname = tls["check_hostname"] and tls["verify"]
     if not tls["verify"]:
-        context.verify_mode = ssl.CERT_NONE
+        made.verify_mode = ssl.CERT_NONE
     if tls["certificate"]:
-        context.load_cert_chain(tls["certificate"], tls["key"], tls["key_password"])
-    return context
+        made.load_cert_chain(tls["certificate"], tls["key"], tls["key_password"])
+    return made

@@ -145,8 +145,10 @@ class TestWhatIsKept:
         with park.zoo.visited() as client:
             client.create("/app")
             client.create("/app/here", b"x", ephemeral=True)
+            client.create("/here", ephemeral=True)
             report, vault = await park.report()
-        assert report.origin["ephemeral"] == 1
+        assert report.origin["ephemeral"] == 2
+        assert "here" not in await park.source().listed(vault)
         park.zoo.clear()
         await park.restored(vault)
 
