@@ -1,6 +1,6 @@
 """The rooms of backups: what the configuration wants of them, and their opening."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,7 @@ def _plan(name: str, said: Section, state: Path) -> Plan:
         path=path,
         elsewhere=elsewhere.absolute() if elsewhere else path / ELSEWHERE,
         sources=sources,
+        sounded=_sounded(said, sources),
         default=default,
         policies={which: text for which, text in policies.items() if text},
         calendars={"full": retention.calendar(said.keep, zone)} if said.keep else {},
@@ -204,6 +205,16 @@ def _sources(said: Section) -> dict[str, Part]:
                 "source left out", action="backup", source=name, reason=str(error)
             )
     return found
+
+
+def _sounded(said: Section, sources: Collection[str]) -> frozenset[str]:
+    """Return which sources say of themselves that they are to be asked."""
+    kinds = {name: str(one.get("kind", "")) for name, one in said.all_sources().items()}
+    return frozenset(
+        name
+        for name in sources
+        if ":" not in kinds[name] and registry.options(kinds[name]).sounded
+    )
 
 
 def _source(kind: str, options: dict[str, Any]) -> Part:

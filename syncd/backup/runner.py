@@ -17,6 +17,7 @@ from syncd.backup.logs import Logs
 from syncd.backup.mending import Mending
 from syncd.backup.notify import Notifier
 from syncd.backup.plan import Hooks, Plan
+from syncd.backup.sounding import Sounding
 from syncd.core import job as life
 from syncd.core import queue
 from syncd.core.errand import Advance, Deed, Done, Work
@@ -71,6 +72,7 @@ class Runner:
         self.notifier = Notifier(plans, now)
         self.logs = Logs(state / "jobs")
         self._mending = Mending(store, self.logs.keep)
+        self.sounding = Sounding(store, plans, self.work, now)
         self._tell = tell
         self._parallel = parallel
         self._jobs: dict[str, Job] = {}
@@ -109,6 +111,7 @@ class Runner:
         """End what runs; the next start says that it was interrupted."""
         self._closing = True
         self._task.cancel()
+        await self.sounding.close()
         await self.workers.close()
         await asyncio.wait([self._task])
         for task in self._surveys:

@@ -16,7 +16,13 @@ from syncd.backup.plan import WHICH, Plan, Timed
 from syncd.backup.runner import Runner
 from syncd.core import job as life
 from syncd.core import retention
-from syncd.core.backup import BackupRequest, DiskRoom, RestoreRequest, VaultView
+from syncd.core.backup import (
+    BackupRequest,
+    DiskRoom,
+    RestoreRequest,
+    Sounded,
+    VaultView,
+)
 from syncd.core.errand import Deed
 from syncd.core.job import Event, Job, Kind, State
 from syncd.core.retention import Decision
@@ -281,6 +287,11 @@ class Service:
         view = await self.vault(name)
         async with lending.lent(self._runner, self._plan, view, self._run) as archive:
             yield archive
+
+    def sounded(self) -> dict[str, Sounded]:
+        """Return how sources were when they were asked last, by name."""
+        known = self._runner.sounding.look().items()
+        return {key[1]: one for key, one in known if key[0] == self._plan.name}
 
     async def room(self) -> DiskRoom:
         """Return what there is on the disk of the vaults."""

@@ -17,5 +17,8 @@ class SourceOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    sounded: ClassVar[bool] = False
+    """Whether it is asked how it is while no job runs: for what lies far away."""
+
     asked: ClassVar[tuple[str, ...]] = ()
     """Variables that whoever asks for a backup or restore may always give."""

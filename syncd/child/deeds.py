@@ -310,6 +310,11 @@ async def _mend(doing: Doing) -> Done:
     return Done(result={"said": await mend(doing.say) if mend else ""})
 
 
+async def _health(doing: Doing) -> Done:
+    health = await doing.source().health()
+    return Done(result={"health": msgspec.to_builtins(health)})
+
+
 async def _pin(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     pin = msgspec.convert(doing.work.asked["pin"], Pin | None)
@@ -347,6 +352,7 @@ _DEEDS: dict[Deed, Callable[[Doing], Awaitable[Done]]] = {
     Deed.UPLOAD: making.upload,
     Deed.SURVEY: _survey,
     Deed.MEND: _mend,
+    Deed.HEALTH: _health,
     Deed.PIN: _pin,
     Deed.DOWNLOAD: _download,
 }

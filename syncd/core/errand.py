@@ -27,6 +27,8 @@ class Deed(StrEnum):
     """Say what is in the store, after moving aside what nobody makes any more."""
     MEND = "mend"
     """Take back what a job that was cut off has left half done in its source."""
+    HEALTH = "health"
+    """Say how the source is."""
     PIN = "pin"
     DOWNLOAD = "download"
     """Give a vault's files as a zip, on a socket."""

@@ -47,6 +47,7 @@ class Tls(Strict):
 class ZooKeeperOptions(SourceOptions):
     """A ZooKeeper: data, ACLs and sequence counters of its nodes."""
 
+    sounded: ClassVar[bool] = True
     asked: ClassVar[tuple[str, ...]] = ("mode",)
 
     hosts: list[Annotated[str, Field(pattern=r"^[^\s,/@]+:\d{1,5}$")]] = Field(
