@@ -193,13 +193,18 @@ class Zoo:
 
     def __enter__(self) -> Self:
         try:
-            for server in self.servers:
-                server.start()
-            for server in self.servers:
-                server.ready()
+            return self.started()
         except BaseException:
             self.__exit__()
             raise
+
+    def started(self) -> Self:
+        """Start who does not run, and wait until all serve."""
+        for server in self.servers:
+            if server.process is None:
+                server.start()
+        for server in self.servers:
+            server.ready()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -271,6 +276,16 @@ def alone(**more: Any) -> Zoo:
     """Return a server alone."""
     home = _home()
     return Zoo([Server(home / "0", **more)], home)
+
+
+@contextmanager
+def unstarted(**more: Any) -> Iterator[Zoo]:
+    """Lend a server alone that does not run yet."""
+    zoo = alone(**more)
+    try:
+        yield zoo
+    finally:
+        zoo.__exit__()
 
 
 def with_sasl() -> Zoo:

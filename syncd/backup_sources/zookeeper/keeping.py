@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from syncd import clock
-from syncd.errors import StorageError
+from syncd.errors import NotFound, StorageError
 
 _UNFINISHED = "unfinished"
 _JOURNAL = "journal.json"
@@ -26,6 +26,14 @@ class Entry(Struct, frozen=True):
     """Whether all below it is meant, too."""
 
 
+class Owed(Struct, frozen=True):
+    """What a restore has begun with."""
+
+    vault: str = ""
+    """What was restored."""
+    entries: list[Entry] = []
+
+
 class Keeping:
     """A folder of the source's own, which outlives jobs."""
 
@@ -39,12 +47,12 @@ class Keeping:
         self.place.mkdir(mode=0o700, parents=True)
         return self.place
 
-    def seal(self, entries: list[Entry]) -> None:
+    def seal(self, owed: Owed) -> None:
         """Make durable what is there; from now on it is owed."""
-        for entry in entries:
+        for entry in owed.entries:
             _sync(self.place / entry.file)
         written = self.place / f"{_JOURNAL}.new"
-        written.write_bytes(msgspec.json.encode(entries))
+        written.write_bytes(msgspec.json.encode(owed))
         _sync(written)
         written.rename(self.place / _JOURNAL)
         for folder in (self.place, self._folder, self._folder.parent):
@@ -52,14 +60,21 @@ class Keeping:
 
     def owed(self) -> list[Entry]:
         """Return what a restore that did not end must give back."""
-        try:
-            text = (self.place / _JOURNAL).read_bytes()
-        except FileNotFoundError:
-            return []
-        try:
-            return msgspec.json.decode(text, type=list[Entry])
-        except msgspec.MsgspecError as error:
-            raise StorageError(f"{self.place / _JOURNAL} is damaged: {error}") from None
+        return _read(self.place).entries
+
+    def last(self, vault: str) -> tuple[Path, list[Entry]]:
+        """Return where it is kept what was there before a vault was restored last.
+
+        Raise NotFound, or StorageError if it cannot be read.
+        """
+        for place in sorted(self._folder.glob(f"{_BEFORE}*"), reverse=True):
+            owed = _read(place)
+            if owed.vault == vault:
+                return place, owed.entries
+        raise NotFound(
+            f"nothing is kept of what was there before {vault} was restored; that is"
+            f" kept of the last {MOST} restores"
+        )
 
     def settle(self, *, keep: bool) -> Path | None:
         """Owe nothing more; return where it is still to be found, if it is kept."""
@@ -75,6 +90,17 @@ class Keeping:
         for one in old:
             shutil.rmtree(one, ignore_errors=True)
         return place
+
+
+def _read(place: Path) -> Owed:
+    try:
+        text = (place / _JOURNAL).read_bytes()
+    except FileNotFoundError:
+        return Owed()
+    try:
+        return msgspec.json.decode(text, type=Owed)
+    except msgspec.MsgspecError as error:
+        raise StorageError(f"{place / _JOURNAL} is damaged: {error}") from None
 
 
 def _sync(path: Path) -> None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from syncd.backup_sources.contract import Tell
 from syncd.backup_sources.zookeeper.applying import Applying
 from syncd.backup_sources.zookeeper.holding import Held, Live
-from syncd.backup_sources.zookeeper.keeping import Entry, Keeping
+from syncd.backup_sources.zookeeper.keeping import Entry, Keeping, Owed
 from syncd.backup_sources.zookeeper.making import node
 from syncd.backup_sources.zookeeper.nodes import is_masked, parent
 from syncd.backup_sources.zookeeper.planning import Mode, Plan, Step, There, plan
@@ -36,6 +36,16 @@ class Goal(Struct):
     top: str
     held: Held
     deep: bool = True
+
+
+def kept(place: Path, entries: Sequence[Entry]) -> list[Goal]:
+    """Return as goals what lies in a folder of ``Keeping``; raise StorageError."""
+    goals = []
+    for entry in entries:
+        held = Held()
+        held.take(place / entry.file, entry.top, entry.top)
+        goals.append(Goal(entry.top, held, entry.deep))
+    return goals
 
 
 class Look(Struct, frozen=True):
@@ -66,6 +76,21 @@ class Restoring:
         self._applying = Applying(session, options["packet"], self._count)
         self.failed: dict[str, str] = {}
         """What is not as it was to be, although the rest is."""
+
+    async def reach(
+        self, goals: Sequence[Goal], mode: Mode, vault: str, *, dry_run: bool
+    ) -> tuple[list[Look], Path | None]:
+        """Have the goals be reached, or only say what that would take.
+
+        Return what was done, and where what was there before is kept, if anything was
+        to be done. Raise StorageError as ``probe`` and ``run``.
+        """
+        looks = await self.looked(goals, mode)
+        if dry_run or not any([*one.plan.steps()] for one in looks):
+            await self.forget()
+            return looks, None
+        await self.probe(looks)
+        return looks, await self.run(looks, mode, vault)
 
     async def looked(self, goals: Sequence[Goal], mode: Mode) -> list[Look]:
         """Return what would be done, and keep what is there; raise StorageError."""
@@ -105,8 +130,8 @@ class Restoring:
         """Keep nothing of what was looked at: it stays as it is."""
         await asyncio.to_thread(lambda: self._keeping.settle(keep=False))
 
-    async def run(self, looks: Sequence[Look], mode: Mode) -> Path | None:
-        """Do it, and return where what was there before is kept.
+    async def run(self, looks: Sequence[Look], mode: Mode, vault: str) -> Path | None:
+        """Do it, and return where what was there before that vault is kept.
 
         Raise StorageError if it could not be done; then it is as before, or the error
         says that it is not.
@@ -115,7 +140,7 @@ class Restoring:
             Entry(look.goal.top, f"{number}.jsonl", look.goal.deep)
             for number, look in enumerate(looks)
         ]
-        await asyncio.to_thread(self._keeping.seal, entries)
+        await asyncio.to_thread(self._keeping.seal, Owed(vault, entries))
         try:
             await self._converge([look.goal for look in looks], mode, list(looks))
         except asyncio.CancelledError:
@@ -146,12 +171,7 @@ class Restoring:
         Raise StorageError if it cannot be done.
         """
         owed = await asyncio.to_thread(self._keeping.owed)
-        goals = []
-        for entry in owed:
-            held = Held()
-            path = self._keeping.place / entry.file
-            await asyncio.to_thread(held.take, path, entry.top, entry.top)
-            goals.append(Goal(entry.top, held, entry.deep))
+        goals = await asyncio.to_thread(kept, self._keeping.place, owed)
         if goals:
             await self._session.sync()
             await self._converge(goals, Mode.REPLACE, None)

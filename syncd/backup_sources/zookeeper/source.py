@@ -9,15 +9,21 @@ from typing import Any, Self
 from kazoo.exceptions import KazooException, NoNodeError, ZookeeperError
 
 from syncd.backup_sources.contract import Around, Tell
-from syncd.backup_sources.zookeeper import asking, fetching, transactional, words
-from syncd.backup_sources.zookeeper.fetching import Content, Way, checked
+from syncd.backup_sources.zookeeper import (
+    asked,
+    asking,
+    fetching,
+    transactional,
+    words,
+)
+from syncd.backup_sources.zookeeper.fetching import Content, Way
 from syncd.backup_sources.zookeeper.holding import Held
 from syncd.backup_sources.zookeeper.keeping import Keeping
 from syncd.backup_sources.zookeeper.making import Making
 from syncd.backup_sources.zookeeper.manifest import Manifest
 from syncd.backup_sources.zookeeper.nodes import parent
 from syncd.backup_sources.zookeeper.planning import COUNTED, Mode
-from syncd.backup_sources.zookeeper.restoring import Goal, Look, Restoring
+from syncd.backup_sources.zookeeper.restoring import Goal, Look, Restoring, kept
 from syncd.backup_sources.zookeeper.session import Session, why
 from syncd.core import backup
 from syncd.core.backup import Health, Report, Wanted
@@ -25,8 +31,6 @@ from syncd.errors import BadRequest, ConfigError, StorageError
 from syncd.vaults.contract import Staging, Vault
 
 KIND = "zookeeper"
-HIERARCHICAL = "hierarchical"
-TRANSACTIONAL = "transactional"
 MOST_LINES = 1000
 """Lines of a plan, and nodes that are named in the log."""
 
@@ -51,8 +55,8 @@ class ZooKeeper:
 
     async def back_up(self, wanted: Wanted, into: Staging, tell: Tell) -> Report:
         """Read nodes into the staging: a file for each tree, or what a server has."""
-        is_whole = _check_mode(wanted) == TRANSACTIONAL
-        names = _names(wanted.databases)
+        is_whole = asked.backup_mode(wanted) == asked.TRANSACTIONAL
+        names = asked.names(wanted.databases)
         scratch = await self._fresh("backup")
         async with self._session(tell) as session:
             ensemble = await words.asked(self._options["hosts"], self._options["tls"])
@@ -100,7 +104,7 @@ class ZooKeeper:
             databases=list(names),
             origin={
                 "kind": KIND,
-                "mode": TRANSACTIONAL if made.files else HIERARCHICAL,
+                "mode": asked.TRANSACTIONAL if made.files else asked.HIERARCHICAL,
                 "server": made.server,
                 "consistency": consistency,
                 "nodes": sum(root.nodes for root in made.roots),
@@ -122,7 +126,9 @@ class ZooKeeper:
         self, wanted: backup.Restoring, vault: Vault, tell: Tell
     ) -> Report:
         """Have the trees be as they are in the vault, or say what would be done."""
-        mode = _mode(wanted)
+        mode = asked.restore_mode(wanted)
+        if mode is None:
+            return await self._take_back(wanted, vault.name, tell)
         scratch = await self._fresh("restore")
         content = await asyncio.to_thread(fetching.opened, vault, scratch)
         ways = fetching.ways(wanted, content, vault.name)
@@ -139,14 +145,26 @@ class ZooKeeper:
             goals = [await _goal(session, way, held) for way, held in found.items()]
             goals += await _top(content, wanted)
             work = Restoring(session, self._options, scratch, self._keeping, tell)
-            looks = await work.looked(goals, mode)
-            kept = None
-            if not wanted.dry_run and any([*one.plan.steps()] for one in looks):
-                await work.probe(looks)
-                kept = await work.run(looks, mode)
-            else:
-                await work.forget()
-        return _restored(ways, looks, work.failed, kept, tell, dry=wanted.dry_run)
+            names = [way.database for way in ways]
+            looks, place = await work.reach(
+                goals, mode, vault.name, dry_run=wanted.dry_run
+            )
+        return _restored(names, looks, work.failed, place, tell, dry=wanted.dry_run)
+
+    async def _take_back(
+        self, wanted: backup.Restoring, vault: str, tell: Tell
+    ) -> Report:
+        """Bring back what was there before the last restore of a vault."""
+        before, entries = await asyncio.to_thread(self._keeping.last, vault)
+        goals = await asyncio.to_thread(kept, before, entries)
+        scratch = await self._fresh("restore")
+        async with self._session(tell) as session:
+            work = Restoring(session, self._options, scratch, self._keeping, tell)
+            names = [entry.top[1:] for entry in entries]
+            looks, place = await work.reach(
+                goals, Mode.REPLACE, vault, dry_run=wanted.dry_run
+            )
+        return _restored(names, looks, work.failed, place, tell, dry=wanted.dry_run)
 
     async def evicted(self, vault: Vault, tell: Tell) -> None:
         """Do nothing: ZooKeeper keeps nothing about vaults."""
@@ -262,7 +280,7 @@ async def _top(content: Content, wanted: backup.Restoring) -> list[Goal]:
 
 
 def _restored(
-    ways: Sequence[Way],
+    names: Sequence[str],
     looks: Sequence[Look],
     failed: dict[str, str],
     kept: Path | None,
@@ -283,55 +301,9 @@ def _restored(
         tell.line(f"what was there before is kept in {kept}")
     lines = [f"{s.deed} {s.path}" for one in looks for s in one.plan.steps()]
     return Report(
-        databases=[way.database for way in ways],
+        databases=list(names),
         origin={"kind": KIND, **({"kept": str(kept)} if kept else {})},
         failed=failed,
         changed=counts,
         plan=lines[:MOST_LINES] if dry else [],
     )
-
-
-def _names(databases: Any) -> list[str] | None:
-    if databases is None:
-        return None
-    if not isinstance(databases, list | tuple) or not databases:
-        raise BadRequest("no nodes are named; name some, or leave them out")
-    names = list(dict.fromkeys(checked(one) for one in databases))
-    for name in names:
-        inside = [one for one in names if name.startswith(f"{one}/")]
-        if inside:
-            raise BadRequest(f"{name} lies in {inside[0]}, which is named, too")
-    return names
-
-
-def _check_mode(wanted: Wanted) -> str:
-    _check_known(wanted.variables)
-    mode = wanted.variables.get("mode") or HIERARCHICAL
-    if mode not in (HIERARCHICAL, TRANSACTIONAL):
-        raise BadRequest(f"mode is {HIERARCHICAL} or {TRANSACTIONAL}, not {mode!r}")
-    if mode == TRANSACTIONAL and wanted.databases is not None:
-        raise BadRequest(
-            "a transactional backup is of everything; leave out the databases, or say"
-            f" {HIERARCHICAL}"
-        )
-    return str(mode)
-
-
-def _mode(wanted: backup.Restoring) -> Mode:
-    _check_known(wanted.variables)
-    said = wanted.variables.get("mode") or Mode.REPLACE
-    try:
-        mode = Mode(said)
-    except ValueError:
-        raise BadRequest(
-            f"mode of a restore is one of {', '.join(Mode)}, not {said!r}"
-        ) from None
-    if wanted.delete and mode is not Mode.REPLACE:
-        raise BadRequest(f"delete does not go with mode {mode}")
-    return mode
-
-
-def _check_known(variables: Mapping[str, Any]) -> None:
-    for name in variables:
-        if name != "mode":
-            raise BadRequest(f"a ZooKeeper takes the variable mode, not {name!r}")

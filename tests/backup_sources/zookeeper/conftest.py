@@ -29,11 +29,7 @@ def reserve(trio: Zoo, tmp_path: Path) -> Iterator[Park]:
     """An empty ensemble of three, whose members may be killed."""
     trio.clear()
     yield Park(trio, tmp_path)
-    for server in trio.servers:
-        if server.process is None:
-            server.start()
-    for server in trio.servers:
-        server.ready()
+    trio.started()
 
 
 @pytest.fixture(scope="session")

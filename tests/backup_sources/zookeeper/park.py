@@ -30,11 +30,14 @@ class Park:
         around = Around(scratch=scratch, keep=self.keep)
         return ZooKeeper.create(model.model_dump(), around)
 
-    async def report(self, *names: str, **options: Any) -> tuple[Report, FolderVault]:
+    async def report(
+        self, *names: str, mode: str = "", **options: Any
+    ) -> tuple[Report, FolderVault]:
         """Make a backup, whatever comes of it."""
         source = self.source(**options)
         into = FolderStaging(self.home / f"vault {self._number}")
-        wanted = Wanted(databases=list(names) or None)
+        variables = {"mode": mode} if mode else {}
+        wanted = Wanted(databases=list(names) or None, variables=variables)
         report = await source.back_up(wanted, into, self.listener)
         return report, into.sealed(listed=report.databases)
 

@@ -275,7 +275,7 @@ class TestWhatIsAskedFor:
         assert park.zoo.content("/").keys() >= {"app", "app/x"}
         assert "other" not in park.zoo.content("/")
 
-    @pytest.mark.parametrize("said", ["transactional", "Hierarchical", 1])
+    @pytest.mark.parametrize("said", ["Transactional", "Hierarchical", 1])
     async def test_other_modes_are_refused_in_words(self, park, said):
         wanted = Wanted(variables={"mode": said})
         with pytest.raises(BadRequest, match="hierarchical"):
@@ -577,6 +577,39 @@ class TestTakingBack:
         ]
         assert "/app/n3" in {line["path"] for line in lines}
         assert await park.source().mend(park.listener) == ""
+
+    async def test_a_restore_is_taken_back_and_done_again(self, park):
+        vault, before = await started(park)
+        await park.restored(vault)
+        then = park.zoo.content("/app")
+        undo = {"mode": "undo"}
+        dry = await park.restored(vault, variables=undo, dry_run=True)
+        assert "create /app/surplus" in dry.plan
+        assert park.zoo.content("/app") == then
+        report = await park.restored(vault, variables=undo)
+        assert (park.zoo.content("/app"), report.databases) == (before, ["app"])
+        await park.restored(vault, variables=undo)
+        assert park.zoo.content("/app") == then
+
+    async def test_what_was_not_there_before_is_gone_when_it_is_taken_back(self, park):
+        vault, _ = await started(park)
+        await park.restored(vault, names={"app": "new"})
+        assert park.zoo.content("/new")
+        await park.restored(vault, variables={"mode": "undo"})
+
+        assert "new" not in park.zoo.content("/")
+
+    async def test_what_nobody_kept_cannot_be_taken_back(self, park):
+        vault, _ = await started(park)
+        undo = {"mode": "undo"}
+        with pytest.raises(NotFound, match="nothing is kept of what was there before"):
+            await park.restored(vault, variables=undo)
+        with pytest.raises(BadRequest, match="leave out what"):
+            await park.restored(vault, variables=undo, databases=["app"])
+        for _ in range(4):
+            await park.restored(vault)
+            park.zoo.clear()
+        await park.restored(vault, variables=undo)
 
 
 async def started(park: Park) -> tuple[FolderVault, Any]:

@@ -21,7 +21,7 @@ from syncd.backup_sources.zookeeper.session import Session
 from syncd.core import backup
 from syncd.core.backup import Report, Wanted
 from syncd.errors import BadRequest, StorageError
-from tests.backup_sources.fakes import FolderStaging, FolderVault
+from tests.backup_sources.fakes import FolderVault
 from tests.backup_sources.zookeeper.park import Park
 from tests.backup_sources.zookeeper.test_source import nodes, put, secret
 from tests.peers import zookeeper
@@ -66,11 +66,7 @@ def either(request) -> Park:
 
 
 async def report_of(park: Park, **options: Any) -> tuple[Report, FolderVault]:
-    source = park.source(**options)
-    into = FolderStaging(park.home / f"whole {park._number}")
-    wanted = Wanted(variables={"mode": "transactional"})
-    report = await source.back_up(wanted, into, park.listener)
-    return report, into.sealed(listed=report.databases)
+    return await park.report(mode="transactional", **options)
 
 
 async def whole(park: Park, **options: Any) -> FolderVault:
@@ -172,6 +168,28 @@ class TestBoth:
         wanted = Wanted(databases=databases, variables={"mode": "transactional"})
         with pytest.raises(BadRequest, match="leave out the databases"):
             await either.source().back_up(wanted, None, either.listener)
+
+    async def test_its_files_are_what_a_new_server_starts_with(self, either):
+        """Where all members are lost, these are put into their empty folders."""
+        await grown(either)
+        before = either.zoo.content("/")
+        vault = await whole(either)
+        with zookeeper.unstarted() as fresh:
+            folder = fresh.servers[0].data / "version-2"
+            folder.mkdir()
+            for name, (_, data) in vault.held.items():
+                if name.startswith(("snapshot.", "log.")):
+                    (folder / name).write_bytes(data)
+            fresh.started()
+            found = fresh.content("/")
+            with fresh.visited() as client:
+                made = client.create("/queue/n-", sequence=True)
+            fresh.servers[0].kill()
+            fresh.started()
+
+            assert found == before
+            assert made == "/queue/n-0000000005"
+            assert "n-0000000005" in fresh.content("/queue")
 
 
 class TestFolders:
