@@ -17,6 +17,7 @@ from tests.benchmarks import (
     idling,
     latency,
     listing,
+    nodes,
     probes,
     report,
     restarting,
@@ -41,6 +42,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
     "rules": ruling.measure,
     "backup": backing.measure,
     "vaults": vaulting.measure,
+    "zookeeper": nodes.measure,
     "storms": storms.measure,
 }
 """In the order in which they are run; what deletes comes last."""

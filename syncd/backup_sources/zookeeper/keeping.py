@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,18 @@ from syncd.errors import NotFound, StorageError
 _UNFINISHED = "unfinished"
 _JOURNAL = "journal.json"
 _BEFORE = "before-"
+_STATE = "restoring"
 MOST = 3
 """Restores whose beginnings are kept."""
+
+
+class State(StrEnum):
+    """How far a restore is that may be cut off."""
+
+    BEGUN = "begun"
+    """Nothing was touched, unless something is owed."""
+    DONE = "done"
+    """All is as it was to be."""
 
 
 class Entry(Struct, frozen=True):
@@ -40,6 +51,24 @@ class Keeping:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.place = folder / _UNFINISHED
+
+    def note(self, state: State | None) -> None:
+        """Remember how far a restore is; None: there is none any more."""
+        path = self._folder / _STATE
+        if state is None:
+            path.unlink(missing_ok=True)
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        written = path.with_name(f"{_STATE}.new")
+        written.write_text(state)
+        written.rename(path)
+
+    def noted(self) -> State | None:
+        """Return how far a restore was that did not come to its end."""
+        try:
+            return State((self._folder / _STATE).read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def begin(self) -> Path:
         """Return an empty folder for what is there."""
@@ -84,6 +113,8 @@ class Keeping:
             return None
         name = f"{_BEFORE}{clock.now():%Y%m%dT%H%M%S%f}"
         place = self._folder / name
+        # Before: what is still owed is given back, whatever the state.
+        self.note(State.DONE)
         self.place.rename(place)
         _sync(self._folder)
         old = sorted(self._folder.glob(f"{_BEFORE}*"))[:-MOST]

@@ -18,7 +18,7 @@ from syncd.backup_sources.zookeeper import (
 )
 from syncd.backup_sources.zookeeper.fetching import Content, Way
 from syncd.backup_sources.zookeeper.holding import Held
-from syncd.backup_sources.zookeeper.keeping import Keeping
+from syncd.backup_sources.zookeeper.keeping import Keeping, State
 from syncd.backup_sources.zookeeper.making import Making
 from syncd.backup_sources.zookeeper.manifest import Manifest
 from syncd.backup_sources.zookeeper.nodes import parent
@@ -31,6 +31,12 @@ from syncd.errors import BadRequest, ConfigError, StorageError
 from syncd.vaults.contract import Staging, Vault
 
 KIND = "zookeeper"
+CUT = {
+    State.BEGUN: "a restore was cut off before it touched anything",
+    State.DONE: "a restore was cut off when all was as in the vault",
+}
+"""What becomes of a restore that was cut off, and owes nothing."""
+
 MOST_LINES = 1000
 """Lines of a plan, and nodes that are named in the log."""
 
@@ -127,6 +133,17 @@ class ZooKeeper:
     ) -> Report:
         """Have the trees be as they are in the vault, or say what would be done."""
         mode = asked.restore_mode(wanted)
+        if wanted.dry_run:
+            return await self._brought_back(wanted, vault, mode, tell)
+        await asyncio.to_thread(self._keeping.note, State.BEGUN)
+        try:
+            return await self._brought_back(wanted, vault, mode, tell)
+        finally:
+            await asyncio.shield(asyncio.to_thread(self._keeping.note, None))
+
+    async def _brought_back(
+        self, wanted: backup.Restoring, vault: Vault, mode: Mode | None, tell: Tell
+    ) -> Report:
         if mode is None:
             return await self._take_back(wanted, vault.name, tell)
         scratch = await self._fresh("restore")
@@ -174,10 +191,15 @@ class ZooKeeper:
 
         Empty if there was nothing. Raise StorageError if it cannot be done.
         """
-        if not await asyncio.to_thread(self._keeping.owed):
-            return ""
-        async with Session(self._options) as session:
-            return await self._mended(session, tell)
+        state = await asyncio.to_thread(self._keeping.noted)
+        said = ""
+        if await asyncio.to_thread(self._keeping.owed):
+            async with Session(self._options) as session:
+                said = await self._mended(session, tell)
+        elif state is not None:
+            said = CUT[state]
+        await asyncio.to_thread(self._keeping.note, None)
+        return said
 
     async def health(self) -> Health:
         """Say whether a session can be had, and how the ensemble is."""
