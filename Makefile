@@ -25,6 +25,7 @@ export PYTHONDONTWRITEBYTECODE :=
 EXAMPLES ?= 20000
 STEPS ?= 40
 KILLS ?= 100
+NODES ?= 20000
 ifndef SEED
 SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
 endif
@@ -35,7 +36,7 @@ help: ## list these commands
 run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
 	@$(BIN)/syncd run --config config/syncd.yaml
 
-test: debian-packages check core-coverage ## everything: check, then every test
+test: debian-packages $(VENV)/share/zookeeper-3.9 check core-coverage ## everything: check, then every test
 	$(BIN)/pytest -n 2 --dist loadfile --cov
 
 soak: $(VENV)/.tests ## search for losses, longer than the tests do
@@ -45,6 +46,8 @@ soak: $(VENV)/.tests ## search for losses, longer than the tests do
 	SYNCD_SOAK_KILLS=$(KILLS) SYNCD_SOAK_SEED=$(SEED) \
 	$(BIN)/pytest -q --hypothesis-seed=$(SEED) --show-capture=no \
 	  tests/replication/test_simulation.py tests/faults/test_kills.py
+	SYNCD_SOAK_NODES=$(NODES) $(BIN)/pytest -q -o timeout=0 \
+	  tests/backup_sources/zookeeper/test_show.py
 
 check: $(VENV)/.tests docs ## format, lint, types, layers, documentation
 	$(BIN)/ruff format --check .
@@ -85,6 +88,16 @@ $(VENV)/.peers: $(VENV)/.tests
 	@echo "Installing what the benchmarks compare with ..."
 	@$(PIP) --config-settings editable_mode=compat --editable '.[bench]'
 	@touch $@
+
+# No registry has a newer ZooKeeper than Debian's by itself; here it lies in another one.
+$(VENV)/share/zookeeper-3.9: $(VENV)/.tests
+	@echo "Fetching ZooKeeper 3.9 for the tests (430 MB, once) ..."
+	@rm -rf $@.new && mkdir -p $@.new
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --no-binary :all: --dest $@.new pyspark==4.0.1
+	@tar -xzf $@.new/pyspark-4.0.1.tar.gz -C $@.new --strip-components=3 \
+	  --wildcards '*/jars/zookeeper-*3.9.*.jar'
+	@rm $@.new/pyspark-4.0.1.tar.gz && mv $@.new $@
 
 debian-packages:
 	@command -v dpkg-query >/dev/null || exit 0; \

@@ -4,11 +4,12 @@ import json
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 
 import pytest
 
 from tests.acceptance.asking import wait_for
-from tests.acceptance.test_backup_daemon import PATIENCE, Guarded, upload
+from tests.acceptance.test_backup_daemon import ME, PATIENCE, Guarded, upload
 from tests.backup_sources.zookeeper.test_source import put
 from tests.peers import zookeeper
 from tests.peers.zookeeper import Zoo
@@ -23,7 +24,12 @@ def zoo() -> Iterator[Zoo]:
 @pytest.fixture
 def daemon(zoo: Zoo) -> Iterator[Guarded]:
     zoo.clear()
-    source = {"kind": "zookeeper", "hosts": zoo.hosts, "packet": 4000}
+    source = {
+        "kind": "zookeeper",
+        "hosts": zoo.hosts,
+        "packet": 4000,
+        "data": str(zoo.servers[0].data),
+    }
     with Guarded(source=source) as daemon:
         yield daemon.start()
 
@@ -87,9 +93,57 @@ def test_modes(daemon, zoo):
     hierarchical = daemon.post("/backup", {"mode": "hierarchical"})[1]
     assert daemon.polled(hierarchical)[0] == 200
 
-    # What cannot be had is never passed off as had.
-    status, body = daemon.polled(daemon.post("/backup", {"mode": "transactional"})[1])
-    assert (status, "no transactional backups" in body["err"]) == (500, True)
+    with zoo.visited() as client:
+        put(client, "/tmp/x", bytes(range(256)))
+        client.create("/tmp/n-", sequence=True)
+    before = zoo.content("/")
+    transactional = daemon.post("/backup", {"mode": "transactional"})[1]
+    assert daemon.polled(transactional)[0] == 200
+    zoo.clear()
+    wanted = {"vault": transactional, "dbs": ["zookeeper", "tmp"]}
+    assert daemon.polled(daemon.post("/restore", wanted)[1])[0] == 200
+    assert zoo.content("/") == before
+    undo = {"vault": transactional, "mode": "undo"}
+    assert daemon.polled(daemon.post("/restore", undo)[1])[0] == 200
+    assert "tmp" not in zoo.content("/")
+
+    # What is meant otherwise is never passed off as done.
+    status, body = daemon.polled(daemon.post("/backup", {"mode": "transaction"})[1])
+    assert (status, "hierarchical or transactional" in body["err"]) == (500, True)
+
+
+def test_how_it_is(daemon, zoo):
+    def known() -> bool:
+        said.update(json.loads(daemon.curl("/health")[1]).get("sources", {}))
+        return bool(said)
+
+    said: dict[str, dict[str, Any]] = {}
+    wait_for(known, PATIENCE, daemon.log_end)
+    assert said["default"]["reachable"] is True
+    figures = {"members": 1, "members_there": 1, "quorum": 1, "lag": 0}
+    assert figures.items() <= said["default"]["figures"].items()
+    told = daemon._http.get("/metrics").text
+    assert 'syncd_source_reachable{source="default",store="full"} 1.0' in told
+    assert (
+        'syncd_source_figure{figure="quorum",source="default",store="full"} 1' in told
+    )
+
+
+def test_how_it_is_when_it_is_not_there():
+    source = {"kind": "zookeeper", "hosts": ["127.0.0.1:1"], "patience": 1}
+    with Guarded(source=source) as daemon:
+        daemon.start()
+        wait_for(
+            lambda: json.loads(daemon.curl("/health")[1])["status"] == "Warning",
+            PATIENCE,
+            daemon.log_end,
+        )
+        me = ("-u", ":".join(ME))
+        (known,) = json.loads(daemon.curl(*me, "/health")[1])["sources"].values()
+        assert known["detail"].startswith("no ZooKeeper at 127.0.0.1:1")
+        assert known["figures"]["quorum"] == 0
+        told = daemon._http.get("/metrics").text
+        assert 'syncd_source_reachable{source="default",store="full"} 0.0' in told
 
 
 def test_a_vault_of_the_daemon_before(daemon, zoo):

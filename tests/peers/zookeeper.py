@@ -244,20 +244,14 @@ class Zoo:
         """
         found: dict[str, tuple[Any, ...]] = {}
         with self.visited(SUPER[0]) as client:
-            todo = [top]
-            while todo:
-                path = todo.pop()
-                try:
-                    data, stat = client.get(path)
-                    acl, _ = client.get_acls(path)
-                except NoNodeError:
-                    continue
-                if stat.ephemeralOwner:
-                    continue
-                inside = path[len(top) :].strip("/") or path
-                found[inside] = (data, sorted(map(str, acl)))
-                before = path.rstrip("/")
-                todo += [f"{before}/{name}" for name in client.get_children(path)]
+            level = [top]
+            while level:
+                deeper = []
+                for path, data, acl, names in _looked(client, level):
+                    inside = path[len(top) :].strip("/") or path
+                    found[inside] = (data, sorted(map(str, acl)))
+                    deeper += [f"{path.rstrip('/')}/{name}" for name in names]
+                level = deeper
         return found
 
     def clear(self) -> None:
@@ -375,6 +369,20 @@ class Encrypted(Zoo):
             "ssl.clientAuth": "need",
         }
         super().__init__([Server(home / "0", settings=settings)], home)
+
+
+def _looked(client: KazooClient, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Give path, data, ACL and names of children of what is there and lasts."""
+    for start in range(0, len(paths), 1000):
+        some = paths[start : start + 1000]
+        data = [client.get_async(path) for path in some]
+        acls = [client.get_acls_async(path) for path in some]
+        names = [client.get_children_async(path) for path in some]
+        for path, *answers in zip(some, data, acls, names, strict=True):
+            with suppress(NoNodeError):
+                (content, stat), (acl, _), below = (one.get(60) for one in answers)
+                if not stat.ephemeralOwner:
+                    yield path, content, acl, below
 
 
 def _deleted(client: KazooClient, top: str) -> None:

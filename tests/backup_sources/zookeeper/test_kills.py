@@ -1,4 +1,4 @@
-"""Whoever is killed, and when: a tree is as before or as in the vault, and which is said.
+"""Whoever is killed, and when: a tree is as before or as in the vault, and it is told.
 
 What restores is killed before each of its requests, or nearly; the server under backups
 and restores, too.

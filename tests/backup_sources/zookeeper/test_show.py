@@ -33,7 +33,7 @@ def planted(zoo: Zoo) -> None:
             batch = client.transaction()
             batch.create(top, b"\r\n" * number)
             batch.create(f"{top}/queue", acl=readable)
-            for inner in range(WIDTH - 4):
+            for inner in range(WIDTH - 3):
                 data = bytes((number + inner) % 256 for _ in range(inner * 10))
                 acl = secret(LOGIN) if inner % 7 == 0 else None
                 batch.create(f"{top}/queue/n-", data, acl=acl, sequence=True)
