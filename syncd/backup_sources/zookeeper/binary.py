@@ -157,7 +157,8 @@ class Kind(IntEnum):
     CLOSE_SESSION = -11
 
 
-IGNORED = frozenset({-10, -1, 0, 13})
+ERROR = -1
+IGNORED = frozenset({-10, ERROR, 0, 13})
 """Session made, error, nothing, and check: these change no node."""
 
 

@@ -253,8 +253,10 @@ class Image:
 
     def _several(self, record: Record, kind: int, reader: Reader, number: int) -> None:
         del kind
-        for _ in range(max(0, reader.four())):
-            inner, where = reader.four(), reader.span()
+        parts = [(reader.four(), reader.span()) for _ in range(max(0, reader.four()))]
+        if any(inner == binary.ERROR for inner, _ in parts):
+            return  # What is before the error stands there, and was not done either.
+        for inner, where in parts:
             if where is not None:
                 self._do(record, inner, Reader(reader.view, where[0]), number)
 

@@ -77,7 +77,7 @@ class ZooKeeper:
                 made = await making.make(
                     chosen, into.folder, server=server, whole=names is None
                 )
-            lag = ensemble.lag(made.consistency.begun)
+            lag = ensemble.lag(made.consistency.surveyed)
         return self._reported([root.name for root in made.roots], made, lag, tell)
 
     def _reported(
