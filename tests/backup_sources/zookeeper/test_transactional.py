@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,18 @@ class TestFolders:
 
         assert keeper.zoo.content("/app") == before
 
+    async def test_one_that_is_too_far_behind(self, keeper):
+        put_many(keeper, 3)
+        folder, _ = copied(keeper)
+        with keeper.zoo.visited() as client:
+            for _ in range(30):
+                client.create("/app/later-", sequence=True)
+        report, _ = await report_of(keeper, data=str(folder), lag=20)
+        assert "transactions behind" in report.failed["lag"]
+
+        report, _ = await report_of(keeper, data=str(folder), lag=1000)
+        assert (report.failed, report.origin["lag"] >= 30) == ({}, True)
+
     async def test_one_that_another_daemon_made(self, keeper):
         """It has no manifest, and sessions are missing from the logs."""
         put_many(keeper, 100)
@@ -317,6 +330,26 @@ class TestAdminServers:
 
         assert f"the snapshot of {url}, standalone" in modern.listener.text
 
+    @pytest.mark.parametrize(
+        ("status", "headers", "body", "words"),
+        [
+            (429, {}, b'{"error": null}', "Too Many.*429.*rateLimiterIntervalInMS"),
+            (503, {}, b'{"error": "it is disabled"}', "it is disabled"),
+            (500, {}, b"<html>", "Internal Server Error"),
+            (200, {"last_zxid": "0x1"}, b"ZKSN", "does not begin with ZKSN"),
+            (200, {"last_zxid": "x"}, b"", "of which transaction"),
+            (200, {"snapshot_size": "9"}, b"cut", "broke off after 3 of 9 bytes"),
+        ],
+    )
+    async def test_answers_that_are_no_snapshots(
+        self, keeper, status, headers, body, words
+    ):
+        with (
+            answering(status, headers, body) as url,
+            pytest.raises(StorageError, match=words),
+        ):
+            await report_of(keeper, admin=[url])
+
 
 def sample() -> bytes:
     """Return a snapshot of two nodes, as a server writes it."""
@@ -338,6 +371,33 @@ def text(words: str) -> bytes:
 
 
 SAMPLE = sample()
+
+
+@contextmanager
+def answering(status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+    """Have an admin server answer so when it is asked for a snapshot."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            is_asked = "snapshot" in self.path
+            said = body if is_asked else b'{"server_stats": {}}'
+            self.send_response(status if is_asked else 200)
+            for name, value in {**headers, "Content-Length": str(len(said))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
