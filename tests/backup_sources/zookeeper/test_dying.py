@@ -23,9 +23,9 @@ from tests.backup_sources.zookeeper.test_source import started
 from tests.peers import zookeeper
 from tests.peers.zookeeper import Zoo
 
-STAGES = 9
+STAGES = 6
 """How many moments are tried of those there are, ..."""
-FEWER = 5
+FEWER = 4
 """... and how many where a server is started anew each time."""
 
 
