@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # What the tests compare with and look through; installed when missing.
-DEBIAN_PACKAGES := curl default-jre-headless rsync strace systemd zookeeper
+DEBIAN_PACKAGES := borgbackup curl default-jre-headless mariadb-server openssh-server \
+  postgresql rsync strace systemd zookeeper
 
 # How the benchmarks are run, as in: make bench BENCH='--quick --only copy'
 BENCH ?=
@@ -63,7 +64,7 @@ core-coverage: $(VENV)/.tests
 bench: $(VENV)/.peers debian-packages ## measure, beside rsync, rclone, unison, ...
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
-bench: DEBIAN_PACKAGES += borgbackup lsyncd restic syncthing unison
+bench: DEBIAN_PACKAGES += lsyncd restic syncthing unison
 
 docs: $(VENV)/.tests ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build

@@ -26,7 +26,9 @@ from syncd.backup.scheduler import Scheduler
 from syncd.backup.service import Service
 from syncd.backup_sources import registry
 from syncd.config import Config, backup
-from syncd.config.backup import Backup, Hook, Section
+from syncd.config.backup import Backup, Section
+from syncd.config.telling import Hook
+from syncd.config.vault_folders import ELSEWHERE, FOLDERS
 from syncd.core import cron, retention
 from syncd.core.errand import Command, Part
 from syncd.core.job import RETRIES, Kind
@@ -36,12 +38,6 @@ from syncd.store.database import Store
 
 LOCAL = "syncd.vaults.described:local"
 """What makes a store of vaults that is a local folder."""
-
-FOLDERS = {"full": "backups", "incremental": "incremental-backups"}
-"""Where vaults lie in the state folder, unless another folder is said."""
-
-ELSEWHERE = "elsewhere"
-"""Folder, in that of the vaults, of those that are kept in folders of their own."""
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +135,8 @@ def _manners(section: Backup, state: Path, store: Store) -> DaemonManners:
         # Beside the logs of jobs, so that it can be moved there; cleared at each start.
         spool=state / "jobs" / "scratch" / "uploads",
         upload_limit=said.upload_limit,
+        zone=section.zone(clock.zone()),
+        incremental_zone=(section.incremental or section).zone(clock.zone()),
         markers=Notes(store) if said.data_validation else None,
     )
 
@@ -159,6 +157,7 @@ def _plan(name: str, said: Section, state: Path) -> Plan:
     sources = _sources(said)
     default = next(iter(said.all_sources()))
     policies = {"full": said.eviction, "partial": said.granular_eviction}
+    calendars = {"full": said.keep, "partial": said.granular_keep}
     retries = {
         kind: replace(policy, most=said.retries.get(kind, policy.most))
         for kind, policy in RETRIES.items()
@@ -173,7 +172,11 @@ def _plan(name: str, said: Section, state: Path) -> Plan:
         sounded=_sounded(said, sources),
         default=default,
         policies={which: text for which, text in policies.items() if text},
-        calendars={"full": retention.calendar(said.keep, zone)} if said.keep else {},
+        calendars={
+            which: retention.calendar(counts, zone)
+            for which, counts in calendars.items()
+            if counts
+        },
         zone=zone,
         timeouts=dict(said.timeout),
         retries=retries,

@@ -8,9 +8,10 @@ allowed, ``!env NAME`` and ``!file PATH`` stand for secrets that are kept elsewh
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
@@ -47,6 +48,8 @@ class Document(NamedTuple):
     value: Any
     secrets: frozenset[str]
     faults: list[Fault]
+    files: Mapping[Place, Path] = MappingProxyType({})
+    """The files that secrets came from, by where these stand."""
 
 
 def parse(data: bytes, folder: Path | None, most: int = MOST_VALUES) -> Document:
@@ -66,7 +69,7 @@ def parse(data: bytes, folder: Path | None, most: int = MOST_VALUES) -> Document
         return _broken(_yaml_words(error))
     except RecursionError:
         return _broken("is nested too deeply; no setting needs that")
-    return Document(value, frozenset(reader.secrets), reader.faults)
+    return Document(value, frozenset(reader.secrets), reader.faults, reader.files)
 
 
 def shown(place: Place) -> str:
@@ -80,6 +83,7 @@ class _Reader:
     def __init__(self, folder: Path | None, most: int) -> None:
         self.secrets: set[str] = set()
         self.faults: list[Fault] = []
+        self.files: dict[Place, Path] = {}
         self._folder = folder
         self._most = most
         self._values = 0
@@ -176,6 +180,8 @@ class _Reader:
             self.faults.append(Fault(place, trouble))
         if text:
             self.secrets.add(text)
+        if text and node.tag == "!file":
+            self.files[place] = folder / name
         return text
 
     def _unknown(self, node: yaml.Node, place: Place) -> None:

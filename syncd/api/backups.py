@@ -85,6 +85,10 @@ class Counted(Protocol):
         """Return the seconds of the buckets."""
         ...
 
+    def trouble(self, store: str) -> str:
+        """Return why a store's vaults cannot be reached now; empty if they can."""
+        ...
+
     def stale(self) -> Set[tuple[str, str]]:
         """Return the stores and sources whose newest valid vault is too old."""
         ...
@@ -254,6 +258,10 @@ class Backups(Protocol):
 
         What is old is asked for anew; nobody waits for that.
         """
+        ...
+
+    def trouble(self) -> str:
+        """Return why the vaults cannot be reached now; empty if they can."""
         ...
 
     async def room(self) -> DiskRoom:

@@ -90,6 +90,13 @@ class CopiesCollector(Collector):
             for key, figures in sources.items():
                 gauge.add_metric(list(key), getattr(figures, field))
             yield gauge
+        about = "Whether the vaults of the store can be reached."
+        gauge = GaugeMetricFamily(
+            "syncd_backup_store_reachable", about, labels=["store"]
+        )
+        for store in sorted({store for store, _ in sources}):
+            gauge.add_metric([store], float(not self._counted.trouble(store)))
+        yield gauge
         about = "Whether the newest valid vault is older than it may be."
         gauge = GaugeMetricFamily("syncd_backup_stale", about, labels=labels)
         stale = self._counted.stale()

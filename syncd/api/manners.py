@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from datetime import tzinfo
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -28,5 +29,9 @@ class DaemonManners(Struct, frozen=True, kw_only=True):
     """Where an archive that is sent lies until a vault is made of it."""
     upload_limit: int = 1 << 40
     """Bytes of such an archive."""
+    zone: tzinfo | None = None
+    """In which vaults are named; None: that of this machine."""
+    incremental_zone: tzinfo | None = None
+    """The same, of incremental ones."""
     markers: Markers | None = None
     """None: there are none here."""

@@ -4,18 +4,27 @@ from typing import Any
 
 from syncd.backup.logs import Logs
 from syncd.backup.plan import Hooks, Plan
+from syncd.core.borg.tasks import Task
 from syncd.core.errand import Deed, Part, Work
 from syncd.core.job import Job
 
 
 def errand(
-    plan: Plan, job: Job, hooks: Hooks, logs: Logs, entries: dict[str, dict[str, Any]]
+    plan: Plan,
+    job: Job,
+    logs: Logs,
+    entries: dict[str, dict[str, Any]],
+    id: str,
 ) -> Work:
-    """Return the work that the job is; the entries are as they are now."""
+    """Return the work that the job is; the entries are as they are now.
+
+    ``id`` is that of the plan's store; empty: any will do.
+    """
+    hooks = plan.hooks.get(job.kind, Hooks())
     return Work(
         id=job.id,
         deed=Deed(job.kind),
-        store=placed(plan, str(job.asked.get("folder", ""))),
+        store=placed(plan, str(job.asked.get("folder", "")), id),
         source=plan.sources.get(job.source),
         source_name=job.source,
         entries=entries,
@@ -32,9 +41,23 @@ def errand(
     )
 
 
-def placed(plan: Plan, folder: str) -> Part:
-    """Return the plan's store, or the one in a folder of its own."""
+def for_borg(task: Task, job: Job, logs: Logs) -> Work:
+    """Return the work of a job that is about Borg's repositories."""
+    return Work(
+        id=job.id,
+        deed=Deed.BORG,
+        borg=task,
+        who=job.who,
+        made=job.created,
+        log=str(logs.path(job.id)),
+        scratch=str(logs.scratch(job.id)),
+    )
+
+
+def placed(plan: Plan, folder: str, id: str) -> Part:
+    """Return the plan's store, which has that id, or the one in a folder of its own."""
     if not folder:
-        return plan.store
+        known = {"id": id} if id else {}
+        return Part(plan.store.reference, {**plan.store.options, **known})
     path = str(plan.elsewhere / folder)
     return Part(plan.store.reference, {**plan.store.options, "path": path})

@@ -204,6 +204,24 @@ def put_aside(
         _keep_aside(db, store, after)
 
 
+def store_id(db: Connection, store: str, place: str) -> str:
+    """Return the id that a vault store must have; empty: any, or none, will do.
+
+    Of a place where no vaults were known to be, nothing is asked.
+    """
+    kept = settings.get(db, f"backup/{store}/id")
+    said = msgspec.json.decode(kept, type=dict[str, str]) if kept else {}
+    known = said.get("place") == place and vaults.any_in(db, store)
+    return said["id"] if known else ""
+
+
+def know_store(db: Connection, store: str, place: str, id: str) -> None:
+    """Keep which vault store is in a place."""
+    text = json.dumps({"place": place, "id": id})
+    if settings.get(db, f"backup/{store}/id") != text:
+        settings.put(db, f"backup/{store}/id", text)
+
+
 def pin(db: Connection, store: str, name: str, pin: Pin | None) -> VaultView:
     """Keep a vault's pin; raise NotFound."""
     view = replace(vaults.get(db, store, name), pin=pin)

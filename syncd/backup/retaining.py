@@ -50,9 +50,13 @@ def decided(
 def given_up(
     decisions: Iterable[tuple[VaultView, Decision]],
 ) -> dict[str, list[Decision]]:
-    """Return what is to be deleted, by source."""
+    """Return what is to be deleted, by source, oldest first.
+
+    So what is left when that is cut short is what was worth more.
+    """
     dropped: defaultdict[str, list[Decision]] = defaultdict(list)
-    for view, decision in decisions:
+    by_age = sorted(decisions, key=lambda pair: pair[0].summary.made)
+    for view, decision in by_age:
         if not decision.keep:
             dropped[view.summary.source].append(decision)
     return dict(dropped)

@@ -6,21 +6,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
-from syncd.backup import outcomes, records, retaining
-from syncd.backup.errands import errand, placed
+from syncd.backup import outcomes, recording, records, retaining
+from syncd.backup.board import Board
+from syncd.backup.errands import errand
 from syncd.backup.figures import BUCKETS, Figures
 from syncd.backup.logs import Logs
-from syncd.backup.mending import Mending
 from syncd.backup.notify import Notifier
 from syncd.backup.plan import Hooks, Plan
 from syncd.backup.sounding import Sounding
+from syncd.backup.surveys import Surveys
 from syncd.core import job as life
 from syncd.core import queue
-from syncd.core.errand import Advance, Deed, Done, Work
+from syncd.core.errand import Advance, Deed, Done
 from syncd.core.job import Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.errors import Conflict, SyncdError, Unavailable
@@ -34,9 +34,6 @@ READY = 120.0
 Whoever did that may soon do it again, and a worker that has to be started first makes
 a backup in which nothing has changed take half as long again.
 """
-
-RECORD_AGAIN = 5.0
-"""Seconds until what could not be recorded is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,18 +68,14 @@ class Runner:
         self.figures = Figures()
         self.notifier = Notifier(plans, now)
         self.logs = Logs(state / "jobs")
-        self._mending = Mending(store, self.logs.keep)
-        self.sounding = Sounding(store, plans, self.work, now)
-        self._tell = tell
         self._parallel = parallel
-        self._jobs: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._closed: set[str] = set()
         self._wake = asyncio.Event()
-        self._changed: dict[str, asyncio.Event] = {}
-        self._turns = {name: asyncio.Lock() for name in plans}
-        """Held by whoever looks into that store."""
-        self._surveys: set[asyncio.Task[None]] = set()
+        self._board = Board(tell, self._wake)
+        self._surveys = Surveys(
+            store, plans, workers, logs=self.logs, figures=self.figures, wake=self._wake
+        )
+        self.sounding = Sounding(store, plans, self._surveys.work, now)
         self._closing = False
         self.after: list[After] = []
         """Called with each job that has ended, after it was recorded."""
@@ -92,18 +85,20 @@ class Runner:
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.logs.prepare)
         ended, queued = await self.store.run(records.recover, self.now())
-        self._jobs = {job.id: job for job in queued}
-        await asyncio.to_thread(self.logs.clear, list(self._jobs))
+        self._board.open(queued)
+        await asyncio.to_thread(self.logs.clear, [job.id for job in queued])
         for job in ended:
             log.warning("job interrupted", action="job", job=job.id, kind=str(job.kind))
-            self._mending.note(job)
-        for name, plan in self.plans.items():
+            self._surveys.mending.note(job)
+        for plan in self.plans.values():
+            name = plan.name
             self.figures.expect(name, plan.sources)
-            self.figures.look(name, await self.store.read(vaults.everything, name))
-            if await asyncio.to_thread(plan.path.exists):
-                self._closed.add(name)
-                task = asyncio.create_task(self._survey(name), name=f"survey {name}")
-                self._surveys.add(task)
+            known = await self.store.read(vaults.everything, name)
+            self.figures.look(name, known)
+            is_there = await asyncio.to_thread(plan.path.is_dir)
+            # Where vaults are known, they are missed; they may be somewhere else now.
+            if known or is_there:
+                self._surveys.begin(name)
         self._task = asyncio.create_task(self._run(), name="run jobs")
         return self
 
@@ -114,13 +109,11 @@ class Runner:
         await self.sounding.close()
         await self.workers.close()
         await asyncio.wait([self._task])
-        for task in self._surveys:
-            task.cancel()
-        if rest := [*self._running.values(), *self._surveys]:
+        self._surveys.stop()
+        if rest := [*self._running.values(), *self._surveys.tasks]:
             await asyncio.wait(rest)
         await self.notifier.close()
-        for event in self._changed.values():
-            event.set()
+        self._board.close()
 
     @property
     def task(self) -> "asyncio.Task[None]":
@@ -130,7 +123,7 @@ class Runner:
     @property
     def known(self) -> list[Job]:
         """Return the jobs that have not ended."""
-        return list(self._jobs.values())
+        return self._board.jobs
 
     @property
     def buckets(self) -> tuple[float, ...]:
@@ -154,11 +147,11 @@ class Runner:
 
     def asked(self, job: Job) -> None:
         """Take in a job that was just kept in the store."""
-        self._set(job)
+        self._board.put(job)
 
     async def job(self, id: str) -> Job:
         """Return a job as it is now; raise NotFound."""
-        if (known := self._jobs.get(id)) is not None:
+        if (known := self._board.get(id)) is not None:
             return known
         return await self.store.read(jobs.get, id)
 
@@ -174,37 +167,40 @@ class Runner:
 
     async def change(self, id: str) -> None:
         """Return when there is news of a job; at once if it has ended."""
-        if id in self._jobs:
-            await self._changed.setdefault(id, asyncio.Event()).wait()
+        await self._board.change(id)
 
     async def cancel(self, id: str, who: str) -> Job:
         """Have a job end; raise NotFound, or Conflict if it has ended."""
         job = await self.store.run(records.cancel, id, self.now(), who)
-        self._set(job)
+        self._board.put(job)
         if job.state.final:
             await self._conclude(job)
         else:
             self.workers.cancel(id, job.error)
         return job
 
-    def uses(self, store: str, vault: str) -> Job | None:
-        """Return a job that makes or reads that vault, or is about to; else None."""
-        return self.used(store).get(vault)
-
     def used(self, store: str) -> dict[str, Job]:
-        """Return such jobs by the vault."""
-        return {
-            job.vault: job
-            for job in self._jobs.values()
-            if job.store == store and job.vault and job.kind is not Kind.EVICT
-        }
+        """Return the jobs that make or read a vault, or are about to, by the vault."""
+        return self._board.used(store)
+
+    def trouble(self, store: str) -> str:
+        """Return why nothing can be done with a store's vaults; empty if it can."""
+        return self._surveys.troubles.get(store, "")
+
+    def expect(self, store: str, source: str, seconds: float) -> None:
+        """Have a worker ready for a backup that is likely within so many seconds."""
+        self.workers.prepare(self.plans[store].modules(source), seconds)
+
+    async def survey(self, name: str) -> None:
+        """Bring the catalogue in step with the store; raise Unavailable."""
+        await self._surveys.look(name)
 
     async def follow(self, id: str, start: int = 0) -> AsyncIterator[bytes]:
         """Give the job's log as it grows, until the job has ended; raise NotFound."""
         await self.job(id)
         while True:
             news = asyncio.ensure_future(self.change(id))
-            final = id not in self._jobs
+            final = self._board.get(id) is None
             piece = await asyncio.to_thread(self.logs.read, id, start)
             start += len(piece)
             if piece:
@@ -215,26 +211,9 @@ class Runner:
                 await news
             news.cancel()
 
-    async def work(
-        self, plan: Plan, deed: Deed, *, folder: str = "", **more: Any
-    ) -> Done:
+    async def work(self, plan: Plan, deed: Deed, **more: Any) -> Done:
         """Have something done that is no job; return what came of it."""
-        id, told = more.pop("id"), more.pop("told", lambda _: None)
-        try:
-            return await self.workers.run(
-                Work(
-                    id=id,
-                    deed=deed,
-                    store=placed(plan, folder),
-                    log=str(self.logs.path(id)),
-                    scratch=str(self.logs.scratch(id)),
-                    secrets=plan.secrets,
-                    **more,
-                ),
-                told=told,
-            )
-        finally:
-            await asyncio.to_thread(self.logs.forget, [id])
+        return await self._surveys.work(plan, deed, **more)
 
     # How it goes.
 
@@ -243,14 +222,14 @@ class Runner:
             self._wake.clear()
             now = self.now()
             for job in queue.startable(
-                self._jobs.values(),
+                self.known,
                 now,
                 parallel=self._parallel,
-                closed=frozenset(self._closed),
+                closed=frozenset(self._surveys.closed),
             ):
                 if not await self._start(job):
                     break
-            until = queue.wakes(self._jobs.values(), now)
+            until = queue.wakes(self.known, now)
             # Bounded, as the clock may be put forward.
             rest = 60.0 if until is None else min(60.0, max(0.05, until - now))
             with suppress(TimeoutError):
@@ -265,9 +244,9 @@ class Runner:
             return True  # It was canceled at the same moment.
         except SyncdError as error:
             log.warning("job not started", action="job", job=job.id, reason=str(error))
-            asyncio.get_running_loop().call_later(RECORD_AGAIN, self._wake.set)
+            asyncio.get_running_loop().call_later(recording.AGAIN, self._wake.set)
             return False
-        self._set(started)
+        self._board.put(started)
         task = asyncio.create_task(self._carry_out(started), name=f"job {job.id}")
         self._running[job.id] = task
         return True
@@ -280,14 +259,13 @@ class Runner:
             half = outcomes.is_unsure(job, done) and job.store in self.plans
             if half:
                 # Nothing more is done with the store before it was looked into.
-                self._closed.add(job.store)
-                self._mending.note(job)
-            recorded = await self._ended(self._jobs[job.id], done)
+                self._surveys.close(job.store)
+                self._surveys.mending.note(job)
+            recorded = await self._ended(self._board[job.id], done)
             if half or (recorded.reason == outcomes.BUG and job.store in self.plans):
-                await self._survey(job.store)
+                await self._surveys.settle(job.store)
             elif job.kind is Kind.BACKUP and job.schedule is None and not done.error:
-                modules = self.plans[job.store].modules(job.source)
-                self.workers.prepare(modules, READY)
+                self.expect(job.store, job.source, READY)
         finally:
             del self._running[job.id]
             self._wake.set()
@@ -313,16 +291,18 @@ class Runner:
         job, stays = await self._judged(job)
         if job.asked.get("vaults") == []:
             return Done(result={"deleted": [], "failed": {}, "kept": stays})
-        now = self._jobs[job.id]
+        now = self._board[job.id]
         if now.state is State.CANCELING:
             # There was no worker yet that could have been told.
             return Done(error=now.error, reason="canceled")
         done = await self.workers.run(
-            errand(plan, job, hooks, self.logs, entries),
+            errand(plan, job, self.logs, entries, await self._surveys.id(plan)),
             told=lambda advance: self._advanced(job.id, advance),
             seconds=job.timeout,
             grace=plan.grace,
         )
+        if not job.asked.get("folder"):
+            await self._surveys.learn(plan, done)
         return replace(done, result={**done.result, "kept": stays}) if stays else done
 
     async def _judged(self, job: Job) -> tuple[Job, dict[str, str]]:
@@ -337,44 +317,33 @@ class Runner:
         return retaining.judged(job, await self.judges[job.store]())
 
     def _advanced(self, id: str, advance: Advance) -> None:
-        job = self._jobs.get(id)
+        job = self._board.get(id)
         if job is not None:
             # Not worth a transaction: what a crash leaves of it is nothing anyway.
-            self._set(replace(job, progress=advance.progress), "job_progress")
+            self._board.put(replace(job, progress=advance.progress), "job_progress")
 
     async def _ended(self, job: Job, done: Done) -> Done:
-        """Record what came of an attempt; a bug in that ends the job as one.
-
-        Return what was recorded.
-        """
-        at = self.now()
+        """Record what came of an attempt, and return what was recorded."""
         plan = self.plans.get(job.store)
         retries = (plan.retries if plan else {}).get(job.kind, life.RETRIES[job.kind])
-        while True:
-            try:
-                ended, forgotten = await self.store.run(
-                    records.end, job, done, outcomes.outcome(done, at, retries)
-                )
-                break
-            except Unavailable as error:
-                words = {"job": job.id, "reason": str(error)}
-                log.warning("job not recorded", action="job", **words)
-                await asyncio.sleep(RECORD_AGAIN)
-            except Exception as error:
-                log.exception("bug", action="job", job=job.id)
-                if self._closing:
-                    return done
-                if done.reason == outcomes.BUG:
-                    await asyncio.sleep(RECORD_AGAIN)
-                done = outcomes.bug(error)
-        self._set(ended)
+        end = await recording.end(
+            self.store,
+            job,
+            done,
+            retries=retries,
+            at=self.now(),
+            closing=lambda: self._closing,
+        )
+        if end.job is None:
+            return end.done
+        self._board.put(end.job)
         try:
-            await asyncio.to_thread(self.logs.forget, forgotten)
+            await asyncio.to_thread(self.logs.forget, end.forgotten)
         except OSError as error:
             log.warning("logs not deleted", action="job", reason=str(error))
-        if ended.state.final:
-            await self._conclude(ended)
-        return done
+        if end.job.state.final:
+            await self._conclude(end.job)
+        return end.done
 
     async def _conclude(self, job: Job) -> None:
         """Do what follows from a job's end."""
@@ -402,66 +371,3 @@ class Runner:
     async def _notify(self, job: Job) -> None:
         before = await self.store.read(records.before, job)
         self.notifier.ended(job, before)
-
-    def _set(self, job: Job, event: str = "job") -> None:
-        if job.state.final:
-            self._jobs.pop(job.id, None)
-        else:
-            self._jobs[job.id] = job
-        self._say(job, event)
-        if (changed := self._changed.pop(job.id, None)) is not None:
-            changed.set()
-        self._wake.set()
-
-    def _say(self, job: Job, event: str = "job") -> None:
-        if event == "job":
-            log.info(
-                "job",
-                action="job",
-                job=job.id,
-                kind=str(job.kind),
-                state=str(job.state),
-                vault=job.vault,
-                reason=job.error or None,
-            )
-        said = msgspec.to_builtins(job)
-        keys = ("id", "kind", "state", "source", "store", "vault", "error", "reason")
-        self._tell(event, {key: said[key] for key in (*keys, "progress")})
-
-    async def _survey(self, name: str) -> None:
-        """Look into a store; nothing is done with it before."""
-        try:
-            await self.survey(name)
-        except SyncdError as error:
-            log.warning("vaults not looked at", action="survey", reason=str(error))
-        except Exception:
-            log.exception("bug", action="survey", store=name)
-        finally:
-            self._closed.discard(name)
-            self._wake.set()
-
-    async def survey(self, name: str) -> None:
-        """Bring the catalogue in step with the store; raise Unavailable."""
-        async with self._turns[name]:
-            await self._look_into(self.plans[name])
-
-    async def _look_into(self, plan: Plan) -> None:
-        name = plan.name
-        await self._mending.settle(plan, self.work)
-        views = await self.store.read(vaults.everything, name)
-        known = [view.summary.name for view in views]
-        done = await self.work(
-            plan,
-            Deed.SURVEY,
-            id=f"survey-{name}",
-            asked={"known": known, "elsewhere": str(plan.elsewhere)},
-        )
-        if done.error:
-            raise Unavailable(done.error)
-        for one in done.aside:
-            log.warning("half a vault was put aside", action="survey", vault=one)
-        for vault, why in done.result.get("unreadable", {}).items():
-            words = {"vault": vault, "reason": why}
-            log.warning("a vault cannot be read", action="survey", **words)
-        await self.store.run(records.survey, name, done, known)
-        self.figures.look(name, await self.store.read(vaults.everything, name))

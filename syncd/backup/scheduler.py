@@ -13,6 +13,7 @@ from syncd.backup import records
 from syncd.backup.plan import Misfire, Plan, Timed
 from syncd.backup.runner import Runner
 from syncd.backup.service import Service
+from syncd.core.job import Kind
 from syncd.errors import SyncdError
 
 LATE = 60.0
@@ -20,6 +21,9 @@ LATE = 60.0
 
 LONGEST_SLEEP = 30.0
 """Seconds between two looks at the clock, which may be put forward or back."""
+
+AHEAD = 5.0
+"""Seconds before a backup is due from which on a worker is kept ready for it."""
 
 DAY = 86_400.0
 """Seconds that the clock may be put back; what it shows again is no new time."""
@@ -70,7 +74,7 @@ class Scheduler:
     async def _run(self) -> None:
         while True:
             await self.look()
-            await asyncio.sleep(max(0.05, min(LONGEST_SLEEP, await self._rest())))
+            await asyncio.sleep(max(0.05, min(LONGEST_SLEEP, await self.rest())))
 
     async def look(self) -> None:
         """Ask for everything that is due, and see which backups are too old."""
@@ -120,16 +124,31 @@ class Scheduler:
             for job in self._runner.known
         )
 
-    async def _rest(self) -> float:
-        """Return the seconds until something is due, as far as is known."""
+    async def rest(self) -> float:
+        """Return the seconds until something is to be done, as far as is known."""
         now, rest = self._now(), LONGEST_SLEEP
         for plan in self._runner.plans.values():
             for timed in plan.timed:
                 last = await self._runner.store.read(records.ran, plan.name, timed.name)
                 due = first(timed, last) if last is not None else None
-                if due is not None:
-                    rest = min(rest, due + put_off(timed, due) - now)
+                if due is None:
+                    continue
+                left = due + put_off(timed, due) - now
+                if timed.kind is Kind.BACKUP:
+                    left = self._with_a_worker(plan, timed, left)
+                rest = min(rest, left)
         return rest
+
+    def _with_a_worker(self, plan: Plan, timed: Timed, left: float) -> float:
+        """Have a worker ready for a backup that is due soon; else return until then.
+
+        To start one takes as long as to look through 50,000 files.
+        """
+        if left > AHEAD:
+            return left - AHEAD
+        if left > 0 and not self._runner.workers.ready:
+            self._runner.expect(plan.name, timed.source, left + LATE)
+        return left
 
 
 def judge(timed: Timed, last: float, now: float) -> Due | None:

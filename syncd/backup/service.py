@@ -1,9 +1,7 @@
 """Where work is asked for: the job engine as dialects see it, one for each store."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -11,25 +9,18 @@ from uuid import uuid4
 import msgspec
 from msgspec.structs import replace
 
-from syncd.backup import lending, names, records, retaining
-from syncd.backup.plan import WHICH, Plan, Timed
+from syncd.backup import names, records, retaining
+from syncd.backup.plan import Plan, Timed
+from syncd.backup.policies import Policies
 from syncd.backup.runner import Runner
+from syncd.backup.shelf import Shelf
 from syncd.core import job as life
-from syncd.core import retention
-from syncd.core.backup import (
-    BackupRequest,
-    DiskRoom,
-    RestoreRequest,
-    Sounded,
-    VaultView,
-)
+from syncd.core.backup import BackupRequest, RestoreRequest, Sounded, VaultView
 from syncd.core.errand import Deed
 from syncd.core.job import Event, Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.core.vault import Pin
 from syncd.errors import BadRequest, Conflict, NotFound, StorageError, Unavailable
-from syncd.store import jobs, vaults
-from syncd.store.jobs import Search
 
 URGENT = 10
 """Priority of what somebody waits for."""
@@ -41,18 +32,18 @@ LONGEST_KEY = 200
 LONGEST_FOLDER = 500
 
 
-class Service:
+class Service(Shelf):
     """One store's backups; see api.backups.Backups for what each call promises."""
 
     def __init__(self, plan: Plan, runner: Runner, run: Path) -> None:
         """Ask the runner; ``run`` is the folder of sockets."""
-        self._plan = plan
-        self._runner = runner
-        self._run = run
-        self._store = runner.store
-        self._chosen: dict[str, str] = {}
+        super().__init__(plan, runner, run)
+        self._policies = Policies(plan, runner, self.vaults)
         runner.after.append(self._retain)
-        runner.judges[plan.name] = self._judge
+
+    async def opened(self) -> None:
+        """Take in what was chosen before."""
+        await self._policies.opened()
 
     # Asking.
 
@@ -136,7 +127,7 @@ class Service:
         else:
             view = await self.vault(vault, folder=folder)
             source = view.summary.source
-        user = self._runner.uses(self._plan.name, vault)
+        user = self._runner.used(self._plan.name).get(vault)
         if user is not None:
             raise Conflict(f"vault {vault} is in use by the {user.kind} {user.id}")
         asked = {"vaults": [vault], "force": True, "folder": folder}
@@ -152,7 +143,7 @@ class Service:
         self, *, who: str, dry_run: bool = False
     ) -> list[Decision]:
         """Delete what the policies give up; return what was decided of each vault."""
-        decisions = await self._judged()
+        decisions = await self._policies.judged()
         said = [decision for _, decision in decisions]
         if dry_run:
             return said
@@ -175,95 +166,11 @@ class Service:
 
     def policies(self) -> dict[str, str]:
         """Return the policies in force: ``full`` and ``partial``."""
-        calendars = {which: one.text for which, one in self._plan.calendars.items()}
-        return {**self._plan.policies, **calendars, **self._chosen}
+        return self._policies.texts()
 
     async def use_policy(self, which: str, policy: str, *, who: str) -> None:
         """Put a policy in force and keep it; raise BadRequest and change nothing."""
-        if which not in WHICH:
-            raise BadRequest(f"there is no policy {which!r}, only {', '.join(WHICH)}")
-        retention.parse(policy)
-        await self._store.run(records.use_policy, self._plan.name, which, policy)
-        self._chosen[which] = policy
-
-    async def opened(self) -> None:
-        """Take in what was chosen before."""
-        for which in WHICH:
-            kept = await self._store.read(records.policy, self._plan.name, which)
-            if kept is not None:
-                self._chosen[which] = kept
-
-    # Looking.
-
-    async def job(self, id: str) -> Job:
-        """Return a job by its id, or a backup's by its vault; raise NotFound."""
-        with suppress(NotFound):
-            job = await self._runner.job(id)
-            if job.store == self._plan.name:
-                return job
-        made = await self._store.read(jobs.making, id, [self._plan.name])
-        return await self._runner.job(made.id)
-
-    async def jobs(
-        self,
-        *,
-        offset: int = 0,
-        limit: int = 100,
-        kind: Kind | None = None,
-        state: State | None = None,
-        vault: str | None = None,
-    ) -> tuple[int, list[Job]]:
-        """Return how many there are, and some of them, newest first."""
-        search = Search(kind=kind, state=state, vault=vault, stores=[self._plan.name])
-        total, found = await self._store.read(
-            jobs.page, search, offset=offset, limit=limit
-        )
-        live = {job.id: job for job in self._runner.known}
-        return total, [live.get(job.id, job) for job in found]
-
-    def waiting(self) -> int:
-        """Return how many jobs are queued."""
-        mine = [job for job in self._runner.known if job.store == self._plan.name]
-        return sum(job.state is State.QUEUED for job in mine)
-
-    async def cancel(self, id: str, *, who: str) -> Job:
-        """Have a job end; raise NotFound, or Conflict if it has ended."""
-        return await self._runner.cancel((await self.job(id)).id, who)
-
-    async def log(self, id: str, *, start: int = 0) -> tuple[bytes, int]:
-        """Return output of a job from that byte on, and where the next call starts."""
-        job = await self.job(id)
-        logs = self._runner.logs
-        if start < 0:
-            start = max(0, start + await asyncio.to_thread(logs.size, job.id))
-        piece = await asyncio.to_thread(logs.read, job.id, start)
-        return piece, start + len(piece)
-
-    async def follow(self, id: str, *, start: int = 0) -> AsyncIterator[bytes]:
-        """Give a job's output as it comes, until the job has ended."""
-        job = await self.job(id)
-        async for piece in self._runner.follow(job.id, start):
-            yield piece
-
-    async def changed(self, id: str) -> None:
-        """Return when there is news of a job, or may be."""
-        await self._runner.change(id)
-
-    async def vaults(self) -> list[VaultView]:
-        """Return all finished vaults, failed ones too, oldest first."""
-        found = await self._store.read(vaults.everything, self._plan.name)
-        return [self._pinned(view) for view in found]
-
-    async def vault(self, name: str, *, folder: str = "") -> VaultView:
-        """Return one; raise NotFound."""
-        view = await self._store.read(vaults.get, self._plan.name, name)
-        if view.folder != folder and folder:
-            raise NotFound(f"vault {name} not found in {folder}")
-        return self._pinned(view)
-
-    async def aside(self) -> list[str]:
-        """Return the vaults that were never finished; they can be evicted."""
-        return list(await self._store.read(records.aside, self._plan.name))
+        await self._policies.use(which, policy)
 
     async def pin(self, name: str, pin: Pin | None, *, who: str) -> None:
         """Pin a vault or take the pin away; raise NotFound."""
@@ -281,23 +188,14 @@ class Service:
             raise Unavailable(f"vault {name} was not pinned: {done.error}")
         await self._store.run(records.pin, self._plan.name, name, pin)
 
-    @asynccontextmanager
-    async def download(self, name: str) -> AsyncIterator[lending.Zip]:
-        """Lend a vault's files as a zip; raise NotFound, Unavailable."""
-        view = await self.vault(name)
-        async with lending.lent(self._runner, self._plan, view, self._run) as archive:
-            yield archive
+    async def cancel(self, id: str, *, who: str) -> Job:
+        """Have a job end; raise NotFound, or Conflict if it has ended."""
+        return await self._runner.cancel((await self.job(id)).id, who)
 
     def sounded(self) -> dict[str, Sounded]:
         """Return how sources were when they were asked last, by name."""
         known = self._runner.sounding.look().items()
         return {key[1]: one for key, one in known if key[0] == self._plan.name}
-
-    async def room(self) -> DiskRoom:
-        """Return what there is on the disk of the vaults."""
-        known = self._runner.figures.sources.items()
-        size = sum(one.bytes for (store, _), one in known if store == self._plan.name)
-        return await asyncio.to_thread(_room, self._plan.path, size)
 
     # How.
 
@@ -336,56 +234,6 @@ class Service:
             key=key,
         )
 
-    def _pinned(self, view: VaultView) -> VaultView:
-        pin = view.pin
-        if pin is None or pin.until is None or pin.until > self._runner.now():
-            return view
-        return replace(view, pin=None)
-
-    def _in_force(self) -> dict[str, retention.Policy]:
-        said = {**self._plan.policies, **self._chosen}
-        parsed = {which: retention.parse(text) for which, text in said.items()}
-        return {**self._plan.calendars, **parsed}
-
-    async def _judge(self) -> list[Decision]:
-        return [decision for _, decision in await self._judged()]
-
-    async def _judged(self) -> list[tuple[VaultView, Decision]]:
-        """Return what the policies say, of what is in the store now if any is to go.
-
-        Somebody may have pinned a vault by hand, or found the others damaged.
-        """
-        decisions = await self._decisions()
-        if all(one.keep for _, one in decisions):
-            return decisions
-        await self._runner.survey(self._plan.name)
-        return await self._decisions()
-
-    async def _decisions(self) -> list[tuple[VaultView, Decision]]:
-        views = await self.vaults()
-        # Thousands of vaults take more to decide on than others may wait.
-        return await asyncio.to_thread(
-            retaining.decided,
-            self._plan,
-            self._in_force(),
-            views,
-            self._runner.used(self._plan.name).get,
-            self._runner.now(),
-        )
-
-    def _evictions(
-        self, decisions: list[tuple[VaultView, Decision]], who: str, priority: int
-    ) -> list[Job]:
-        evictions = []
-        for source, dropped in retaining.given_up(decisions).items():
-            asked: dict[str, Any] = {
-                "vaults": [one.vault for one in dropped],
-                "why": {one.vault: one.reason for one in dropped},
-            }
-            job = self._job(Kind.EVICT, None, who, None, source=source)
-            evictions.append(replace(job, asked=asked, priority=priority))
-        return evictions
-
     async def wanted(self, timed: Timed) -> list[Wish]:
         """Return the jobs that a schedule asks for at its time."""
         who = f"schedule {timed.name}"
@@ -401,11 +249,24 @@ class Service:
         vault = chosen.summary.name
         return [(replace(job, vault=vault, asked=asked, schedule=timed.name), None)]
 
+    def _evictions(
+        self, decisions: list[tuple[VaultView, Decision]], who: str, priority: int
+    ) -> list[Job]:
+        evictions = []
+        for source, dropped in retaining.given_up(decisions).items():
+            asked: dict[str, Any] = {
+                "vaults": [one.vault for one in dropped],
+                "why": {one.vault: one.reason for one in dropped},
+            }
+            job = self._job(Kind.EVICT, None, who, None, source=source)
+            evictions.append(replace(job, asked=asked, priority=priority))
+        return evictions
+
     async def _retain(self, job: Job) -> None:
         """Give up what the policies do not keep, after a backup that went well."""
         mine = job.store == self._plan.name and job.kind.makes
         if mine and job.state is State.SUCCESSFUL:
-            for eviction in self._evictions(await self._judged(), "syncd", 0):
+            for eviction in self._evictions(await self._policies.judged(), "syncd", 0):
                 await self._runner.ask(eviction)
 
 
@@ -430,17 +291,3 @@ def _to_check(timed: Timed, views: list[VaultView]) -> VaultView | None:
 def _move(source: Path, target: Path) -> None:
     source.replace(target)
     target.chmod(0o600)
-
-
-def _room(path: Path, size: int) -> DiskRoom:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    disk = os.statvfs(path)
-    return DiskRoom(
-        size=size,
-        free=disk.f_bavail * disk.f_frsize,
-        total=disk.f_blocks * disk.f_frsize,
-        free_inodes=disk.f_favail,
-        total_inodes=disk.f_files,
-        used_inodes=disk.f_files - disk.f_ffree,
-    )

@@ -212,7 +212,7 @@ async def _survey(doing: Doing) -> Done:
         found.take(doing, store, "", known)
         for path in opening.below(elsewhere) if elsewhere.name else ():
             folder = path.relative_to(elsewhere).as_posix()
-            part = doing.work.store
+            part = cast("Part", doing.work.store)
             options = {**part.options, "path": str(path)}
             try:
                 one = cast("VaultStore", made(Part(part.reference, options)))
@@ -343,6 +343,12 @@ async def _download(doing: Doing) -> Done:
     return Done()
 
 
+async def _borg(doing: Doing) -> Done:
+    from syncd.child import borg  # noqa: PLC0415 - only Borg needs it
+
+    return await borg.done(doing)
+
+
 _DEEDS: dict[Deed, Callable[[Doing], Awaitable[Done]]] = {
     Deed.BACKUP: making.back_up,
     Deed.RESTORE: _restore,
@@ -355,4 +361,5 @@ _DEEDS: dict[Deed, Callable[[Doing], Awaitable[Done]]] = {
     Deed.HEALTH: _health,
     Deed.PIN: _pin,
     Deed.DOWNLOAD: _download,
+    Deed.BORG: _borg,
 }

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from syncd.backup_sources.contract import Around, Source, Storage
 from syncd.child.telling import Telling
 from syncd.core.backup import Report
-from syncd.core.errand import Done, Part, Work
+from syncd.core.errand import UNTRUSTED, Done, Part, Work
 from syncd.core.job import Progress
 from syncd.core.vault import Summary
 from syncd.errors import (
@@ -25,6 +25,7 @@ from syncd.errors import (
     StorageBusy,
     StorageError,
     StorageFull,
+    StorageUntrusted,
     SyncdError,
     Unavailable,
 )
@@ -38,6 +39,7 @@ MOST = 1000
 WORDS: list[tuple[type[SyncdError], str]] = [
     (StorageFull, "full"),
     (StorageBusy, "busy"),
+    (StorageUntrusted, UNTRUSTED),
     (StorageError, "storage"),
     (Unavailable, "busy"),
     (NotFound, "missing"),
@@ -62,9 +64,16 @@ class Doing(Struct, frozen=True):
     stopping: Callable[[], bool]
     """Whether it is to end, for whatever reason."""
 
+    opened: list[str] = field(default_factory=list)
+    """The ids of the vault stores that were opened, if they have any."""
+
     def store(self) -> VaultStore:
         """Open the vault store; raise ConfigError or StorageError."""
-        return cast("VaultStore", made(self.work.store))
+        if self.work.store is None:
+            raise ConfigError("no vault store is named for this work")
+        store = cast("VaultStore", made(self.work.store))
+        self.opened.append(str(getattr(store, "id", "")))
+        return store
 
     def source(self) -> Source:
         """Return the source; raise ConfigError if there is none."""

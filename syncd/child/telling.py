@@ -30,6 +30,7 @@ class Telling:
         self, log: Path, secrets: Collection[str], tell: Callable[[Advance], None]
     ) -> None:
         """Write there, on the running loop; raise OSError if it cannot be opened."""
+        self._secrets = [*secrets]
         self._hide = hider(secrets)
         self._tell = tell
         self._loop = asyncio.get_running_loop()
@@ -44,6 +45,12 @@ class Telling:
         self._changed = False
         self._timer: asyncio.TimerHandle | None = None
         self._awaited = False
+
+    def hide(self, secrets: Collection[str]) -> None:
+        """Let these, too, stand in no line from now on."""
+        self.flush()
+        self._secrets += secrets
+        self._hide = hider(self._secrets)
 
     def line(self, text: str) -> None:
         """Add a line, or several."""

@@ -105,6 +105,7 @@ class Worker:
                 words = f"the command before it failed: {trouble}"
                 return Done(error=words, reason="hook")
         done = await self._tried(doing)
+        done = replace(done, store=next(iter(doing.opened), ""))
         variables["SYNCD_ERROR"] = done.error
         failed = [
             trouble

@@ -136,7 +136,12 @@ class Client:
         """Have what goes wrong on the way raised as Unavailable."""
         try:
             yield
-        except httpx.ConnectError:
+        except httpx.ConnectError as error:
+            if why := _distrust(error):
+                raise errors.Unavailable(
+                    f"{self._url} is not trusted: {why}\n"
+                    "name the certificates to trust by --ca-file or SYNCD_CA_FILE"
+                ) from None
             raise errors.Unavailable(
                 f"no daemon answers at {self._url}\n"
                 "start one with `syncd run`, or say where it is by --url or SYNCD_URL"
@@ -144,7 +149,20 @@ class Client:
         except httpx.TimeoutException:
             raise errors.Unavailable(f"{self._url} took too long to answer") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise errors.Unavailable(f"cannot ask {self._url}: {error}") from None
+            words = f"cannot ask {self._url}: {error}"
+            if self._http.base_url.scheme == "http":
+                words += "\nif it speaks TLS, its address begins with https://"
+            raise errors.Unavailable(words) from None
+
+
+def _distrust(error: httpx.ConnectError) -> str:
+    """Return what is wrong with the other side's certificate; empty: it is not that."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        cause = cause.__cause__ or cause.__context__
+    return ""
 
 
 def raw(path: str) -> bytes:

@@ -1,5 +1,6 @@
 """syncd import-config: the configuration of a backup daemon as one of ours."""
 
+import json
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def import_config(file: Path) -> None:
     click.echo(HEAD.format(name=file.name), nl=False)
     for remark in found.remarks:
         click.echo(f"# {' '.join(remark.split())}")
-    text = yaml.safe_dump(
-        found.document, allow_unicode=True, sort_keys=False, width=1000
-    )
+    # What stands in two places is written twice, not referred to.
+    document = json.loads(json.dumps(found.document))
+    text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=1000)
     return click.echo(f"\n{text}", nl=False)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from syncd.config.variables import BESIDE, HOURLY, NEVER, is_shared, is_true
+from syncd.config.variables import HOURLY, NEVER, is_shared, is_true
+from syncd.config.vault_folders import BESIDE
 from syncd.core import cron, retention
 from syncd.errors import BadRequest
 

@@ -7,14 +7,13 @@ from typing import Any, TypeVar
 import click
 
 from syncd import config as configuration
+from syncd.config import backup
+from syncd.config.vault_folders import FOLDERS
 from syncd.errors import ConfigError
 from syncd.vaults.keys import Keys
 from syncd.vaults.local import LocalStore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-DEFAULT = "backups"
-"""Folder of the vaults in the state folder."""
 
 
 def at_store(command: Command) -> Command:
@@ -29,7 +28,8 @@ def store_at(
 ) -> LocalStore:
     """Return the store that the command line means, which must exist.
 
-    Raise NotFound if it does not, ConfigError for a wrong or missing key.
+    Its folder and key are those of the configuration, where nothing else is said.
+    Raise NotFound if it does not exist, ConfigError for a wrong or missing key.
     """
     keys = None
     if identity is not None:
@@ -37,12 +37,20 @@ def store_at(
             keys = Keys(identity.read_text())
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{identity}: {error}") from None
-    return LocalStore(store or configured(config), keys=keys, make=False)
+    if store is None:
+        store, encrypt = configured(config or Path("config/syncd.yaml"))
+        if keys is None and encrypt is not None:
+            keys = Keys(encrypt.identity, encrypt.recipients)
+    return LocalStore(store, keys=keys, make=False)
 
 
-def configured(config: Path | None) -> Path:
-    """Return the folder of the vaults by the configuration; raise ConfigError."""
-    return configuration.read(config or Path("config/syncd.yaml")).state / DEFAULT
+def configured(config: Path) -> tuple[Path, backup.Encrypt | None]:
+    """Return folder and key of the vaults by the configuration; raise ConfigError."""
+    said = configuration.read(config)
+    store = backup.read(said.backup).store
+    if store.kind != "local":
+        raise ConfigError(f"{config}: the vaults lie in no folder, but in {store.kind}")
+    return store.path or said.state / FOLDERS["full"], store.encrypt
 
 
 _STORE = click.option(
@@ -54,11 +62,13 @@ _STORE = click.option(
 _CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Whose store it is, if not --store.  [config/syncd.yaml]",
+    help="Whose store it is, if not --store, and by whose key it is read."
+    "  [config/syncd.yaml]",
 )
 _IDENTITY = click.option(
     "--identity",
     type=click.Path(path_type=Path),
     envvar="SYNCD_VAULTS_IDENTITY",
-    help="The key file of an encrypted store (or SYNCD_VAULTS_IDENTITY).",
+    help="The key file of an encrypted store (or SYNCD_VAULTS_IDENTITY), if not that of"
+    " --config.",
 )

@@ -4,26 +4,20 @@ Read only where there is such a section, or where backups are opened.
 """
 
 import json
-from collections.abc import Callable
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, Field, PlainValidator, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
 
-from syncd.backup_sources import registry
 from syncd.config.daemon import Daemon
+from syncd.config.telling import Hook, Hooks, Mail, Notify, Seconds, Told
 from syncd.config.value import Value
-from syncd.config.values import seconds
 from syncd.core import cron, retention
 from syncd.core.job import Kind
-from syncd.document import Fault, Place
-from syncd.errors import BadRequest, ConfigError
-
-InWords = Callable[[ValidationError, type[BaseModel]], list[Fault]]
-
-Seconds = Annotated[float, PlainValidator(seconds)]
+from syncd.document import Place
+from syncd.errors import BadRequest
 
 DEFAULT = "default"
 """Name of the source that is the only one."""
@@ -60,12 +54,6 @@ def _zone(value: str) -> str:
         raise ValueError(
             "is no time zone; write one like Europe/Berlin, or UTC"
         ) from None
-    return value
-
-
-def _address(value: str) -> str:
-    if not value.startswith(("http://", "https://")) or len(value.split("/")) < 3:
-        raise ValueError("is no address; write https://HOST/PATH")
     return value
 
 
@@ -116,8 +104,8 @@ class Timing(Value):
     """A backup that is made again and again."""
 
     at: Crontab = Field(
-        description="when: five fields (minute, hour, day, month, weekday), or six"
-        " with seconds, or @hourly, @daily, ..."
+        description="when: five fields (minute, hour, day, month, weekday), then"
+        " perhaps one for seconds, or @hourly, @daily, ..."
     )
     name: str = Field(
         default="", description="what jobs of it are called; without it, a number"
@@ -127,76 +115,6 @@ class Timing(Value):
     )
     databases: tuple[str, ...] | None = Field(
         default=None, description="only these of the source; without it, all of it"
-    )
-
-
-class Hook(Value):
-    """A command that is run, or an address that is told, before or after jobs."""
-
-    command: tuple[str, ...] = Field(
-        default=(),
-        description="the command and its arguments, each a text of its own; SYNCD_JOB,"
-        " SYNCD_KIND, SYNCD_SOURCE, SYNCD_VAULT and (after) SYNCD_ERROR tell it more",
-    )
-    url: Annotated[str, AfterValidator(_address)] | None = Field(
-        default=None, description="the address that gets a POST of what happens"
-    )
-    secret: str = Field(
-        default="", repr=False, description="what the POST is signed with, by HMAC"
-    )
-    timeout: Seconds = Field(
-        default=60.0, description="how long it may take: 60, 90s, 15m"
-    )
-    kinds: tuple[Kind, ...] = Field(
-        default=(Kind.BACKUP,), description="the kinds of jobs that it is for"
-    )
-
-
-class Hooks(Value):
-    """What is run or told around jobs."""
-
-    before: tuple[Hook, ...] = Field(
-        default=(), description="a job fails if one of these does"
-    )
-    after: tuple[Hook, ...] = Field(
-        default=(), description="these are run whatever came of the job"
-    )
-
-
-class Mail(Value):
-    """The server that takes mail, and whom it is for."""
-
-    host: str = Field(min_length=1, description="name of the mail server")
-    port: int = Field(default=25, ge=1, le=65535, description="its port")
-    tls: Literal["none", "starttls", "tls"] = Field(
-        default="none", description="how the connection is encrypted"
-    )
-    user: str = Field(default="", description="the account there, if one is needed")
-    password: str = Field(default="", repr=False, description="its password")
-    sender: str = Field(min_length=3, description="whom the mail is from")
-    to: tuple[str, ...] = Field(min_length=1, description="whom it is for")
-
-
-class Told(Value):
-    """An address that is told of failures, recovery and staleness."""
-
-    url: Annotated[str, AfterValidator(_address)] = Field(
-        description="the address that gets a POST"
-    )
-    secret: str = Field(
-        default="", repr=False, description="what the POST is signed with, by HMAC"
-    )
-
-
-class Notify(Value):
-    """Who is told when something fails, goes well again, or is too old."""
-
-    mail: Mail | None = Field(default=None, description="mail, through this server")
-    web: tuple[Told, ...] = Field(default=(), description="addresses that are told")
-    stale: Seconds | None = Field(
-        default=None,
-        description="the age from which on the newest valid vault of a source is too"
-        " old: 26h; without it, none ever is",
     )
 
 
@@ -255,6 +173,10 @@ class Section(Value):
     )
     granular_eviction: Policy | None = Field(
         default=None, description="the same for vaults of chosen databases"
+    )
+    granular_keep: Counts | None = Field(
+        default=None,
+        description="in place of granular_eviction, as keep is of eviction",
     )
     queue: int = Field(
         default=1000,
@@ -335,85 +257,9 @@ def read(said: Any) -> Backup:
     return Backup.model_validate_json(json.dumps(said or {}))
 
 
-def faults(said: Any, in_words: InWords) -> list[Fault]:
-    """Return what is wrong with the section, each with its place in the whole."""
-    place: Place = ("backup",)
-    if not isinstance(said, dict):
-        return [Fault(place, "is not a mapping; write KEY: VALUE below it")]
-    found: list[Fault] = []
-    try:
-        Backup.model_validate_json(json.dumps(said), strict=True)
-    except ValidationError as error:
-        found = [Fault((*place, *f.place), f.words) for f in in_words(error, Backup)]
-    for inside, section in (((), said), (("incremental",), said.get("incremental"))):
-        if isinstance(section, dict):
-            found += _together((*place, *inside), section, in_words)
-    return found
-
-
 def model(place: Place) -> type[BaseModel]:
     """Return the model of what stands at a place of the section."""
     shape = tuple("*" if isinstance(part, int) else part for part in place)
     if shape[:1] == ("incremental",) and len(shape) > 1:
         shape = shape[1:]
     return MODELS.get(shape, Backup)
-
-
-def _together(place: Place, said: dict[str, Any], in_words: InWords) -> list[Fault]:
-    found = _sources(place, said, in_words)
-    names = said.get("sources")
-    known = list(names) if isinstance(names, dict) and names else [DEFAULT]
-    for number, timing in _items(said.get("schedule")):
-        source = timing.get("source", DEFAULT)
-        if isinstance(source, str) and source not in (*known, DEFAULT):
-            words = f"names no source; known: {', '.join(map(str, known))}"
-            found.append(Fault((*place, "schedule", number, "source"), words))
-    if said.get("eviction") is not None and said.get("keep") is not None:
-        words = "cannot stand beside eviction; say one of them"
-        found.append(Fault((*place, "keep"), words))
-    hooks = said.get("hooks")
-    hooks = hooks if isinstance(hooks, dict) else {}
-    for when in ("before", "after"):
-        for number, hook in _items(hooks.get(when)):
-            if bool(hook.get("command")) == bool(hook.get("url")):
-                words = "needs either a command or a url; give one of them"
-                found.append(Fault((*place, "hooks", when, number), words))
-    return found
-
-
-def _items(value: Any) -> list[tuple[int, dict[str, Any]]]:
-    some = value if isinstance(value, list) else []
-    return [(number, one) for number, one in enumerate(some) if isinstance(one, dict)]
-
-
-def _sources(place: Place, said: dict[str, Any], in_words: InWords) -> list[Fault]:
-    many, one = said.get("sources"), said.get("source")
-    if many and one:
-        words = "cannot stand beside sources; put it among them, with a name"
-        return [Fault((*place, "source"), words)]
-    found = []
-    if isinstance(one, dict):
-        found += _source((*place, "source"), one, in_words)
-    for name, source in many.items() if isinstance(many, dict) else ():
-        if isinstance(source, dict):
-            found += _source((*place, "sources", name), source, in_words)
-    return found
-
-
-def _source(place: Place, said: dict[str, Any], in_words: InWords) -> list[Fault]:
-    kind = said.get("kind")
-    if not isinstance(kind, str) or not kind:
-        return [Fault((*place, "kind"), "is missing; write kind: entries, or another")]
-    if ":" in kind:
-        return []  # Of a package that announces nothing; it checks its options itself.
-    try:
-        model = registry.options(kind)
-    except ConfigError as error:
-        return [Fault((*place, "kind"), str(error))]
-    options = {key: value for key, value in said.items() if key != "kind"}
-    try:
-        model.model_validate_json(json.dumps(options), strict=True)
-    except ValidationError as error:
-        found = in_words(error, model)
-        return [Fault((*place, *fault.place), fault.words) for fault in found]
-    return []

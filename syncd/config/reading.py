@@ -97,7 +97,7 @@ def _checked(said: Document) -> tuple[Config | None, list[Fault]]:
         )
     except ValidationError as error:
         found = model_faults(error, Config)
-    found += together.faults(said.value, model_faults)
+    found += together.faults(said.value, model_faults, said.files)
     # What could not be read has been said; that it is null or missing is no news.
     known = [fault.place for fault in said.faults]
     new = [f for f in found if not any(f.place[: len(p)] == p for p in known if p)]

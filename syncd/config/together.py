@@ -3,7 +3,7 @@
 import json
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,11 +36,11 @@ class Folder(NamedTuple):
     real: Path
 
 
-def faults(said: Any, in_words: InWords) -> list[Fault]:
+def faults(said: Any, in_words: InWords, secrets: Mapping[Place, Path]) -> list[Fault]:
     """Return what is wrong between the parts of a configuration, sound or not.
 
     ``said`` is what the file says, unchecked; what has the wrong shape is left
-    to the values' own checks.
+    to the values' own checks. ``secrets`` are the files that secrets came from.
     """
     said = said if isinstance(said, dict) else {}
     entries = said.get("entries")
@@ -52,12 +52,16 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
         options, wrong = _options(name, entry, in_words)
         found += wrong
         folders += _folders(name, options, found) if options else []
+    state = _real(("state",), said.get("state", "var"), found)
     if said.get("backup") is not None:
         # Loaded only by those who say something of it.
-        from syncd.config import backup  # noqa: PLC0415
+        from syncd.config import backup_faults, vault_folders  # noqa: PLC0415
 
-        found += backup.faults(said["backup"], in_words)
-    state = _real(("state",), said.get("state", "var"), found)
+        found += backup_faults.faults(said["backup"], in_words)
+        if state and isinstance(said["backup"], dict):
+            entry_folders = {_whose(one.place): one.real for one in folders}
+            found += vault_folders.faults(said["backup"], state.real, entry_folders)
+            found += vault_folders.keys(said["backup"], state.real, secrets)
     if state:
         found += _state_length(state)
         folders.append(state)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from syncd.config.vault_folders import BESIDE
 from syncd.core import cron, retention
 from syncd.document import Fault
 from syncd.errors import BadRequest
@@ -21,9 +22,6 @@ NEVER = frozenset({"", "none"})
 
 HOURLY = "0 * * * *"
 """When databases of their own are backed up, where nothing else is said."""
-
-BESIDE = "inc-backup-storage"
-"""Folder of incremental vaults, below that of the others."""
 
 LISTEN = "127.0.0.1:3862"
 """Where we listen where nothing is said."""
@@ -143,6 +141,12 @@ def _policy(*keys: str) -> Apply:
         if text:
             retention.parse(text)
         put(said, name, text)
+        # It counts in place of what the file says, which may be counts.
+        *way, which = keys
+        section = _section(said, *way)
+        counts = which.replace("eviction", "keep")
+        if section.get(which) is not None:
+            section.pop(counts, None)
 
     return check
 

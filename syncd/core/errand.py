@@ -11,7 +11,11 @@ from typing import Any
 from msgspec import Struct
 
 from syncd.core.backup import VaultView
+from syncd.core.borg.tasks import Result, Task
 from syncd.core.job import Progress
+
+UNTRUSTED = "untrusted"
+"""Why something failed: where the vault store was, it is no more."""
 
 
 class Deed(StrEnum):
@@ -32,6 +36,8 @@ class Deed(StrEnum):
     PIN = "pin"
     DOWNLOAD = "download"
     """Give a vault's files as a zip, on a socket."""
+    BORG = "borg"
+    """Do what the work's ``borg`` says; whatever kind of job that is."""
 
 
 class Part(Struct, frozen=True):
@@ -55,7 +61,9 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
 
     id: str
     deed: Deed
-    store: Part
+    store: Part | None = None
+    """What is done to Borg's repositories has none."""
+    borg: Task | None = None
     source: Part | None = None
     source_name: str = ""
     entries: dict[str, dict[str, Any]] = {}
@@ -102,6 +110,10 @@ class Done(Struct, frozen=True, kw_only=True, tag=True):
     """Vaults that are no more."""
     aside: list[str] = []
     """Vaults that were never finished, as the store has put them aside."""
+    store: str = ""
+    """Id of the vault store that was opened; empty: it has none, or was not opened."""
+    borg: Result | None = None
+    """What came of a task for Borg."""
     error: str = ""
     reason: str = ""
     """The same as one word: ``wrong``, ``missing``, ``full``, ``damaged``, ..."""

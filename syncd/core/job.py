@@ -22,11 +22,24 @@ class Kind(StrEnum):
     """Restore a vault into scratch space and compare what came out."""
     UPLOAD = "upload"
     """Make a vault of an archive that somebody sent."""
+    CATALOGUE = "catalogue"
+    """Write down what an archive of Borg's holds; as all below, for Borg only."""
+    PRUNE = "prune"
+    """Delete the archives that no rule keeps."""
+    CHECK = "check"
+    """Look whether a repository is sound."""
+    PREPARE = "prepare"
+    """Look whether a client, or a repository, is ready; make it so where that goes."""
 
     @property
     def makes(self) -> bool:
         """Tell whether it makes the vault that it names."""
         return self in (Kind.BACKUP, Kind.UPLOAD)
+
+    @property
+    def only_borg(self) -> bool:
+        """Tell whether there is no such job for vaults."""
+        return self in (Kind.CATALOGUE, Kind.PRUNE, Kind.CHECK, Kind.PREPARE)
 
 
 class State(StrEnum):
@@ -162,6 +175,10 @@ RETRIES = {
     Kind.VERIFY: Retries(1, 300.0),
     Kind.DRILL: Retries(1, 300.0),
     Kind.UPLOAD: Retries(),
+    Kind.CATALOGUE: Retries(3, 30.0),
+    Kind.PRUNE: Retries(3, 60.0),
+    Kind.CHECK: Retries(1, 300.0),
+    Kind.PREPARE: Retries(1, 30.0),
 }
 """The policy for each kind, where the configuration has no other."""
 

@@ -1,10 +1,11 @@
 """A driver by its reference; all that a child needs of the registry."""
 
-from importlib import import_module
 from typing import cast
 
+from syncd import announced
 from syncd.drivers.contract import Driver
-from syncd.errors import ConfigError
+
+WHAT = "driver"
 
 
 def load(reference: str) -> type[Driver]:
@@ -12,16 +13,4 @@ def load(reference: str) -> type[Driver]:
 
     Raise ConfigError if its package is broken.
     """
-    module, _, name = reference.partition(":")
-    try:
-        return cast("type[Driver]", getattr(import_module(module), name))
-    except Exception as error:  # noqa: BLE001 - a stranger's package may fail in any way
-        raise broken(reference, error) from None
-
-
-def broken(reference: str, error: Exception) -> ConfigError:
-    """Return what to tell people of a package that cannot be loaded."""
-    return ConfigError(
-        f"a driver cannot be loaded from {reference}:"
-        f" {type(error).__name__}: {error}; install its package anew"
-    )
+    return cast("type[Driver]", announced.load(reference, WHAT))

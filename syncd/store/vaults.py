@@ -82,6 +82,12 @@ def get(db: Connection, store: str, name: str) -> VaultView:
     return _decoder.decode(record)
 
 
+def any_in(db: Connection, store: str) -> bool:
+    """Tell whether any vault of the store is known."""
+    some = select(vaults.c.name).where(vaults.c.store == store).limit(1)
+    return db.execute(some).first() is not None
+
+
 def everything(db: Connection, store: str) -> list[VaultView]:
     """Return every vault of the store, oldest first."""
     rows = (

@@ -9,10 +9,9 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import pyrage
-import zstandard
 
 from syncd.errors import StorageError
 from syncd.vaults.keys import Keys
@@ -60,7 +59,7 @@ class Coder:
     def encode(self, content: bytes) -> bytes:
         """Return the content as it is to lie on a disk."""
         if self._compress:
-            packer = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+            packer = _compressor()
             content = packer.compress(content)
         return self.keys.encrypt(content) if self.keys else content
 
@@ -73,7 +72,7 @@ class Coder:
             content = self._keys(name).decrypt(content, name)
             name = name.removesuffix(AGE)
         if name.endswith(ZSTD):
-            unpacker = zstandard.ZstdDecompressor().decompressobj()
+            unpacker = _unpacker()
             with _telling(name):
                 content = unpacker.decompress(content)
             if not unpacker.eof:
@@ -83,12 +82,12 @@ class Coder:
     def encode_stream(self, source: Readable, sink: Writable) -> None:
         """Write all that the source has, encoded."""
         if self._compress:
-            packer = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+            packer = _compressor()
             source = packer.stream_reader(cast(BinaryIO, source), closefd=False)
         if self.keys:
-            careful = _Careful(source)
+            careful = _Careful(source, sink)
             try:
-                pyrage.encrypt_io(careful, sink, self.keys.recipients)
+                pyrage.encrypt_io(careful, careful, self.keys.recipients)
             except Exception:
                 if careful.failed:
                     raise careful.failed from None
@@ -119,8 +118,26 @@ class Coder:
         return self.keys
 
 
+# The library is loaded where something is compressed: a backup in which nothing has
+# changed would else wait for that a tenth of the time that a process takes to start.
+
+
+def _compressor() -> Any:
+    import zstandard  # noqa: PLC0415
+
+    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+
+
+def _unpacker() -> Any:
+    import zstandard  # noqa: PLC0415
+
+    return zstandard.ZstdDecompressor().decompressobj()
+
+
 @contextmanager
 def _telling(name: str) -> Iterator[None]:
+    import zstandard  # noqa: PLC0415
+
     try:
         yield
     except zstandard.ZstdError as error:
@@ -133,7 +150,7 @@ class _Unpacking:
     def __init__(self, source: Readable, name: str) -> None:
         self._source = source
         self._name = name
-        self._unpacker = zstandard.ZstdDecompressor().decompressobj()
+        self._unpacker = _unpacker()
         self._ready = io.BytesIO()
 
     def read(self, size: int = -1, /) -> bytes:
@@ -150,17 +167,31 @@ class _Unpacking:
 
 
 class _Careful:
-    """Remembers what reading raised: the library below says it in words of its own."""
+    """Remembers what reading or writing raised: the library has words of its own."""
 
-    def __init__(self, source: Readable) -> None:
+    def __init__(self, source: Readable, sink: Writable) -> None:
         self._source = source
+        self._sink = sink
         self.failed: BaseException | None = None
 
     def read(self, size: int = -1, /) -> bytes:
-        try:
+        with self._remembering():
             return self._source.read(size)
+
+    def write(self, content: bytes, /) -> int:
+        with self._remembering():
+            return self._sink.write(content)
+
+    def flush(self) -> None:
+        with self._remembering():
+            self._sink.flush()
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException as error:
-            self.failed = error
+            self.failed = self.failed or error
             raise
 
 

@@ -119,6 +119,10 @@ class VaultStore(Protocol):
 
     An encrypted store opened with another key than it was made with is refused
     with ConfigError before anything is read or written.
+
+    One may have an ``id``, a text that it keeps and no other store has. From then on
+    its options have that, too: what is found in its place is refused with
+    StorageUntrusted, and nothing is made there.
     """
 
     def stage(

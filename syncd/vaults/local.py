@@ -58,8 +58,8 @@ class Brief(Struct, frozen=True):
 class LocalStore:
     """See contract.VaultStore. Several processes may use one at a time.
 
-    ``make``: make the folder if there is none. With ``compress`` new packs are
-    compressed, with ``keys`` all of the store is encrypted.
+    ``make``: make the folder if there is none; ``id``: only that store will do. With
+    ``compress`` new packs are compressed, with ``keys`` all of the store is encrypted.
     """
 
     def __init__(
@@ -69,8 +69,9 @@ class LocalStore:
         compress: bool = False,
         keys: Keys | None = None,
         make: bool = True,
+        id: str = "",
     ) -> None:
-        self.root = opened(root, keys, make=make)
+        self.root, self.id = opened(root, keys, make=make, id=id)
         self._coder = Coder(compress=compress, keys=keys)
         self._used = UsedNames(self.root)
         self._briefs: dict[str, Brief] = {}

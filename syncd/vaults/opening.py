@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from syncd.errors import ConfigError, NotFound, StorageError
+from syncd.errors import ConfigError, NotFound, StorageError, StorageUntrusted
 from syncd.vaults.durable import replace, telling, write_all
 from syncd.vaults.keys import Keys
 
@@ -26,8 +26,8 @@ _STORE = "store.json"
 _KEY_CHECK = "key-check.age"
 _NAMES = "names"
 _FORMAT = 1
-_HARMLESS = {"lost+found", "elsewhere"}
-"""What may lie in a folder that becomes a store; other stores are below the last."""
+_HARMLESS = {"lost+found", "elsewhere", "inc-backup-storage"}
+"""What may lie in a folder that becomes a store; the last two hold other stores."""
 
 
 class _Store(Struct, frozen=True):
@@ -36,15 +36,20 @@ class _Store(Struct, frozen=True):
     encrypted: bool
 
 
-def opened(root: Path, keys: Keys | None, *, make: bool) -> Path:
-    """Return the folder, which is a store now; nothing in it is read before.
+def opened(
+    root: Path, keys: Keys | None, *, make: bool, id: str = ""
+) -> tuple[Path, str]:
+    """Return the folder, which is a store now, and its id; nothing is read before.
 
-    Raise ConfigError for another key than it was made with, StorageError where no
-    store can be, NotFound if there is none and none is to be made.
+    With an ``id`` it must be that store: else raise StorageUntrusted, and nothing was
+    done. Raise ConfigError for another key than it was made with, StorageError where
+    no store can be, NotFound if there is none and none is to be made.
     """
     root = root.absolute()
     with telling(root):
         store = _known(root)
+        if id and (store is None or store.id != id):
+            raise StorageUntrusted(_stranger(root, store))
         if store is None:
             if not make:
                 raise NotFound(f"{root} is no store of vaults")
@@ -52,7 +57,7 @@ def opened(root: Path, keys: Keys | None, *, make: bool) -> Path:
         _compare(root, store, keys)
         for name in _FOLDERS:
             _make_folder(root / name)
-    return root
+    return root, store.id
 
 
 def below(top: Path) -> list[Path]:
@@ -104,6 +109,14 @@ def _known(root: Path) -> _Store | None:
             f"{root} is a store of format {store.format}; this syncd knows {_FORMAT}"
         )
     return store
+
+
+def _stranger(root: Path, store: _Store | None) -> str:
+    found = "no vaults are there" if store is None else "other vaults are there"
+    return (
+        f"{root} is not the vault store that was here before: {found}; mount its disk,"
+        " or bring the folder back; to begin anew, name another folder in store.path"
+    )
 
 
 def _made(root: Path, keys: Keys | None) -> _Store:

@@ -21,7 +21,7 @@ from syncd.errors import StorageError
 from syncd.vaults import listing
 from syncd.vaults.coding import Coder
 from syncd.vaults.durable import telling, write_new
-from syncd.vaults.earlier import TAR, Earlier, reuse
+from syncd.vaults.earlier import TAR, Earlier, Sample, reuse
 from syncd.vaults.grouping import LARGE, Rule
 from syncd.vaults.large import write_large
 from syncd.vaults.listing import Line
@@ -81,6 +81,7 @@ class Packing:
         self._writing: list[Future[_Written]] = []
         self._written: list[_Written] = []
         self._failure: StorageError | None = None
+        self._sample = Sample(folder.parent.name)
 
     def close(self) -> None:
         """End the threads; what waits is not written any more."""
@@ -96,7 +97,8 @@ class Packing:
         for group, pack in self._earlier.unread(sorted(items, key=listing.order)):
             if pack is not None:
                 with telling(self._folder):
-                    taken = reuse(pack, self._folder, compare=False)
+                    compare = self._sample.takes(pack)
+                    taken = reuse(pack, self._folder, compare=compare)
                 if taken:
                     self._take(pack.lines, group)
                     continue

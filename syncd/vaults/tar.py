@@ -1,7 +1,5 @@
 """Tar as everybody's tar reads it: headers, and where contents lie between them."""
 
-import tarfile
-
 from syncd.core.vault import Item, ItemKind
 
 BLOCK = 512
@@ -12,10 +10,11 @@ _SECOND = 1_000_000_000
 _MOST = 8**11
 """Sizes and times below this are written as octal digits."""
 _TYPES = {
-    ItemKind.FILE: tarfile.REGTYPE,
-    ItemKind.DIRECTORY: tarfile.DIRTYPE,
-    ItemKind.LINK: tarfile.SYMTYPE,
+    ItemKind.FILE: b"0",
+    ItemKind.DIRECTORY: b"5",
+    ItemKind.LINK: b"2",
 }
+"""The types of members, as a header tells them."""
 _OWNER = b"0000000\0" * 2
 _AFTER_SUM = bytes(100) + b"ustar  \0" + bytes(247)
 _BLANK_SUM = b" " * 8
@@ -54,6 +53,8 @@ _SUM_OF_MAGIC = sum(_AFTER_SUM)
 
 
 def _unusual(item: Item, name: bytes, second: int) -> bytes:
+    import tarfile  # noqa: PLC0415 - few need it, and it takes a while to load
+
     info = tarfile.TarInfo(name.decode("utf-8", "surrogateescape"))
     info.type = _TYPES[item.kind]
     info.mode = item.mode & 0o7777

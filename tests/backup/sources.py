@@ -34,12 +34,15 @@ class Scripted:
     """Reads ``control`` each time: ``{"files": {"db/a": "text"}, "hang": "back_up"}``.
 
     ``hang``, ``fail`` and ``bug`` name the call that does so; ``deaf`` hangs in a way
-    that hears nothing; ``fork`` leaves a process behind, whose number goes there.
+    that hears nothing; ``fork`` leaves a process behind, whose number goes there. It
+    hangs when that is called for the ``after``th time (1), and says so in the log or,
+    where there is none, in a file ``hanging`` beside ``control``.
     """
 
     def __init__(self, control: Path) -> None:
         self._control = control
         self._said: dict[str, Any] = json.loads(control.read_text())
+        self._called = 0
 
     @classmethod
     def create(cls, options: Mapping[str, Any], around: Around) -> Self:
@@ -66,6 +69,7 @@ class Scripted:
         return Report(databases=sorted({path.split("/")[0] for path in some}))
 
     async def listed(self, vault: Vault) -> Sequence[str]:
+        await self._maybe("listed")
         return sorted({item.path.split("/")[0] for item in vault.items()})
 
     async def restore(self, wanted: Restoring, vault: Vault, tell: Tell) -> Report:
@@ -73,8 +77,11 @@ class Scripted:
         items = [item for item in vault.items() if item.kind == "file"]
         if wanted.dry_run:
             return Report(plan=[f"create {item.path}" for item in items])
-        files = {item.path: file.read().decode() for item, file in vault.open(items)}
-        self._control.write_text(json.dumps({**self._said, "files": files}))
+        files = {}
+        for item, file in vault.open(items):
+            await self._maybe("restore an item", tell)
+            files[item.path] = file.read().decode()
+            self._control.write_text(json.dumps({**self._said, "files": files}))
         return Report(changed={"created": len(files)})
 
     async def evicted(self, vault: Vault, tell: Tell) -> None:
@@ -88,18 +95,26 @@ class Scripted:
     def _files(self) -> dict[str, str]:
         return dict(self._said.get("files", {}))
 
-    async def _maybe(self, call: str, tell: Tell) -> None:
+    async def _maybe(self, call: str, tell: Tell | None = None) -> None:
         said = self._said
         if said.get("fork"):
             subprocess.run([sys.executable, "-c", FORKING, said["fork"]], check=True)
         if said.get("hang") == call:
-            tell.line("hanging")
-            await asyncio.sleep(600)
+            self._called += 1
+            if self._called >= said.get("after", 1):
+                self._say_hanging(tell)
+                await asyncio.sleep(600)
         if said.get("deaf") == call:
-            tell.line("hanging")
+            self._say_hanging(tell)
             await asyncio.sleep(0.5)
             time.sleep(600)
         if said.get("fail") == call:
             raise StorageError("it does not want to")
         if said.get("bug") == call:
             raise ZeroDivisionError
+
+    def _say_hanging(self, tell: Tell | None) -> None:
+        if tell is None:
+            self._control.with_name("hanging").touch()
+        else:
+            tell.line("hanging")

@@ -8,8 +8,7 @@ import structlog
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from syncd.backup import records
-from syncd.backup import runner as running
+from syncd.backup import recording, records
 from syncd.backup.plan import Notify, WebHook
 from syncd.core.backup import BackupRequest
 from syncd.core.errand import Deed, Done
@@ -134,7 +133,7 @@ async def test_a_job_that_runs_is_told_to_end_and_one_that_waits_has_ended(bench
 
 
 async def test_what_cannot_be_recorded_is_tried_until_it_is(bench, monkeypatch):
-    monkeypatch.setattr(running, "RECORD_AGAIN", 0.01)
+    monkeypatch.setattr(recording, "AGAIN", 0.01)
     run, full = bench.runner.store.run, [True]
 
     async def refusing(work: Any, *args: Any, **more: Any) -> Any:

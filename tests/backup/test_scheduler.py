@@ -114,6 +114,36 @@ async def test_a_run_does_not_overlap_the_one_before(store, tmp_path):
         await bench.until(lambda: not bench.runner.known)
 
 
+@pytest.mark.parametrize(
+    ("left", "rest", "ready"),
+    [(100, 30, []), (20, 15, []), (3, 3, [["m"]]), (5, 5, [["m"]])],
+)
+async def test_a_worker_is_ready_when_a_backup_is_due(
+    store, tmp_path, left, rest, ready
+):
+    async with Bench(store, tmp_path, timed=[timed()]) as bench:
+        bench.now = START
+        scheduler = a_scheduler(bench)
+        await scheduler.look()
+        bench.now = START + HOUR - left
+
+        assert await scheduler.rest() == rest
+        assert bench.workers.ready == ready
+        assert await scheduler.rest() == rest
+        assert bench.workers.ready == ready
+
+
+async def test_for_what_is_no_backup_no_worker_waits(store, tmp_path):
+    async with Bench(store, tmp_path, timed=[timed(kind=Kind.VERIFY)]) as bench:
+        bench.now = START
+        scheduler = a_scheduler(bench)
+        await scheduler.look()
+        bench.now = START + HOUR - 3
+
+        assert await scheduler.rest() == 3
+        assert bench.workers.ready == []
+
+
 async def test_a_clock_that_was_far_ahead_stops_no_schedule(store, tmp_path):
     async with Bench(store, tmp_path, timed=[timed()]) as bench:
         scheduler = a_scheduler(bench)

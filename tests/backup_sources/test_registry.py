@@ -49,9 +49,9 @@ def test_what_setup_announces_is_there():
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"kind 'nope'; known: .*entries"):
+    with pytest.raises(ConfigError, match=r"'nope'; known: .*entries"):
         registry.reference("nope")
-    with pytest.raises(ConfigError, match="kind 'nope'"):
+    with pytest.raises(ConfigError, match="no source of backups 'nope'"):
         registry.options("nope")
 
 

@@ -13,6 +13,7 @@ import httpx
 
 from tests.benchmarks import (
     backing,
+    cataloguing,
     copying,
     idling,
     latency,
@@ -43,6 +44,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
     "backup": backing.measure,
     "vaults": vaulting.measure,
     "zookeeper": nodes.measure,
+    "borg-catalogue": cataloguing.measure,
     "storms": storms.measure,
 }
 """In the order in which they are run; what deletes comes last."""

@@ -36,6 +36,15 @@ async def test_lines_come_into_the_log_in_order_and_masked(say, told, tmp_path):
     assert say.tail(2) == ["three", ""]
 
 
+async def test_more_may_be_masked_later(say, tmp_path):
+    say.line("later")
+    say.hide(["later"])
+    say.line("later, and hush")
+    say.flush()
+
+    assert (tmp_path / "log").read_text() == "later\n********, and ********\n"
+
+
 async def test_progress_is_told_now_and_then_and_the_last_of_it_for_sure(say, told):
     for number in range(1000):
         say.progress(Progress(items=number))

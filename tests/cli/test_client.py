@@ -1,8 +1,14 @@
 """What the daemon's answers, and its silence, mean for a command."""
 
 import json
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 
 import pytest
+import trustme
 
 from tests.cli.conftest import Canned, Run, command
 
@@ -65,6 +71,43 @@ def test_without_a_daemon_it_says_how_to_start_one():
     assert (ended.code, ended.out) == (69, "")
     assert "syncd run" in ended.err
     assert "http://127.0.0.1:1" in ended.err
+
+
+@pytest.fixture
+def speaks_tls() -> Iterator[int]:
+    """Give the port of a server whose certificate nobody here has heard of."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    one = server.accept()[0]
+                    with suppress(OSError):
+                        context.wrap_socket(one, server_side=True).close()
+
+        thread = Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(30)
+
+
+def test_who_cannot_be_trusted_is_no_absent_daemon(speaks_tls: int):
+    ended = command("status", "--url", f"https://127.0.0.1:{speaks_tls}")
+
+    assert ended.code == 69
+    assert "is not trusted: unable to get local issuer certificate" in ended.err
+    assert "--ca-file" in ended.err
+    assert "syncd run" not in ended.err
+
+
+def test_who_speaks_tls_is_asked_by_https(speaks_tls: int):
+    ended = command("status", "--url", f"http://127.0.0.1:{speaks_tls}")
+
+    assert ended.code == 69
+    assert "begins with https://" in ended.err
 
 
 def test_something_else_answers(daemon: Canned, run: Run):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from syncd.config import backup
+from syncd.config import backup_faults
 from syncd.config.reading import model_faults
 from tests.cli.conftest import command
 
@@ -155,13 +155,21 @@ def test_encryption(file):
     assert said["tls"] == {"certificate": "/tls/tls.crt", "key": "/tls/tls.key"}
 
 
+def test_what_both_stores_take_is_written_twice(file):
+    text, said = imported(file, "custom_vars = [ mode ]\nincremental_enabled = yes")
+
+    assert "&" not in text
+    inner = said["backup"]["incremental"]["source"]["variables"]
+    assert inner == said["backup"]["source"]["variables"] == ["mode"]
+
+
 @pytest.mark.parametrize("text", [ZOOKEEPER, "", "incremental_enabled = yes"])
 def test_it_is_a_section_that_is_taken(file, text):
     _, said = imported(file, text)
 
     found = [
         fault
-        for fault in backup.faults(said["backup"], model_faults)
+        for fault in backup_faults.faults(said["backup"], model_faults)
         # Which kinds there are is a matter of what is installed.
         if fault.place[-1] != "kind"
     ]

@@ -28,6 +28,36 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
     return store
 
 
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
+    """An encrypted store with a vault, which only syncd.yaml names."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text(IDENTITY)
+    (tmp_path / "syncd.yaml").write_text(
+        "entries: {A: {driver: memory}}\n"
+        "backup: {store: {path: mine, encrypt: {identity: !file key}}}\n"
+    )
+    store = LocalStore(tmp_path / "mine", keys=Keys(IDENTITY))
+    keep(store, "a", GOODS)
+    return store
+
+
+def test_folder_and_key_are_those_of_the_configuration(configured):
+    said = vault("list", "--config", "syncd.yaml", "--json")
+    assert [one["name"] for one in json.loads(said.out)["vaults"]] == ["a"]
+    assert vault("verify", "a", "--config", "syncd.yaml").code == 0
+
+
+def test_vaults_that_are_in_no_folder_are_not_looked_for_in_one(configured, tmp_path):
+    config = tmp_path / "syncd.yaml"
+    config.write_text(config.read_text().replace("path: mine", "kind: 'm:C'"))
+
+    ended = vault("list", "--config", "syncd.yaml")
+
+    assert ended.code == 78
+    assert "m:C" in ended.err
+
+
 def vault(*words: str) -> Ended:
     return command("vault", *words)
 

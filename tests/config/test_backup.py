@@ -82,6 +82,11 @@ FAULTS = [
     ("keep: {daily: 0}", "keep: these counts would keep nothing"),
     ("keep: {}", "keep: these counts would keep nothing"),
     ("keep: {daily: 7}\neviction: 3/delete", "keep: cannot stand beside eviction"),
+    (
+        "granular_keep: {daily: 7}\ngranular_eviction: 3/delete",
+        "granular_keep: cannot stand beside granular_eviction",
+    ),
+    ("granular_keep: {dayly: 7}", "granular_keep: what is kept is counted by last"),
     ("queue: 0", "queue: "),
     ("timeout: {nap: 4h}", "timeout.nap: is not one of"),
     ("grace: -1", "grace: is not a duration"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.config import backup
+from syncd.config import backup, backup_faults
 from syncd.config.backup import Backup
 from syncd.config.reading import model_faults, read
 from syncd.config.variables import APPLIES, applied
@@ -381,7 +381,7 @@ def test_what_they_say_is_what_the_section_takes():
     }
     said = section({}, **variables)
 
-    assert backup.faults(said, model_faults) == []
+    assert backup_faults.faults(said, model_faults) == []
     assert isinstance(backup.read(said), Backup)
 
 
@@ -406,3 +406,15 @@ def test_the_file_is_read_with_them(tmp_path, monkeypatch):
     monkeypatch.setenv("EVICTION_POLICY", "0/delete")
     with pytest.raises(ConfigError, match="EVICTION_POLICY"):
         read(file)
+
+
+@pytest.mark.parametrize("kind", ["", "granular_"])
+def test_a_policy_counts_in_place_of_counts(kind: str):
+    said = {"backup": {f"{kind}keep": {"daily": 7}, "queue": 5}}
+    name = f"{kind}eviction_policy".upper()
+
+    assert section(said, **{name: "3/delete"}) == {
+        f"{kind}eviction": "3/delete",
+        "queue": 5,
+    }
+    assert section(said, **{name: ""}) == said["backup"]

@@ -309,3 +309,35 @@ def test_vaults_in_folders_of_their_own_are_found_again(daemon: Copying):
     assert not (store / "quarantine" / half["vault"]).exists()
     assert daemon.ask("GET", "/backups")["aside"] == []
     works_again(daemon)
+
+
+@pytest.mark.parametrize("runs", ["while it runs", "at a start"])
+def test_a_store_whose_disk_is_away_loses_nothing(daemon: Copying, runs: str):
+    good = daemon.ended(daemon.back_up()["id"])["vault"]
+    place = daemon.state / "backups"
+    away = place.rename(daemon.home / "away")
+    if runs == "at a start":
+        daemon.restart()
+        wait_for(lambda: daemon.ask("GET", "/backups")["trouble"], 60, daemon.log_end)
+    else:
+        place.mkdir()
+
+    failed = daemon.ended(daemon.back_up()["id"])
+    restored = daemon.ended(daemon.restore(good)["id"])
+    refused = daemon.http("DELETE", f"/backups/{good}")
+
+    said = daemon.ask("GET", "/backups")
+    for words in (failed["error"], restored["error"], refused.text, said["trouble"]):
+        assert "is not the vault store that was here before" in words
+    assert refused.status_code == 502
+    assert [one["summary"]["name"] for one in said["vaults"]] == [good]
+    health = httpx.get(f"{daemon.url}/health", trust_env=False).json()
+    assert health["status"] == "Warning"
+    assert health["storage"]["trouble"] == "the vaults cannot be reached"
+    assert not place.exists() or list(place.iterdir()) == []
+    if place.exists():
+        place.rmdir()
+    away.rename(place)
+    works_again(daemon)
+    wait_for(lambda: not daemon.ask("GET", "/backups")["trouble"], 60, daemon.log_end)
+    assert daemon.vaults()[0]["summary"]["name"] == good

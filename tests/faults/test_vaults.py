@@ -9,9 +9,11 @@ import pytest
 
 from syncd.core.vault import Summary
 from syncd.errors import Conflict, StorageError, StorageFull, StorageReadOnly
+from syncd.vaults.keys import Keys
 from syncd.vaults.local import LocalStore
 from tests.faults import killing
 from tests.faults.disks import frozen, small_disk
+from tests.vaults.conftest import IDENTITY
 from tests.vaults.goods import MADE, files_of, held, item, keep, nothing, written
 
 
@@ -107,8 +109,9 @@ class TestFullDisk:
             yield disk
 
     @pytest.mark.parametrize("compress", [False, True])
-    def test_a_backup_that_finds_no_room_leaves_nothing(self, disk, compress):
-        store = LocalStore(disk.folder / "store", compress=compress)
+    @pytest.mark.parametrize("keys", [None, Keys(IDENTITY)])
+    def test_a_backup_that_finds_no_room_leaves_nothing(self, disk, compress, keys):
+        store = LocalStore(disk.folder / "store", compress=compress, keys=keys)
         keep(store, "0", killing.BEFORE)
         outcomes = []
         for step, room in enumerate(range(0, 6_000_000, 200_000), 1):

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from syncd.core.vault import Item, ItemKind
 from syncd.vaults import listing
-from syncd.vaults.earlier import Earlier
+from syncd.vaults.earlier import Earlier, Pack, Sample
 from syncd.vaults.grouping import LARGE, grouped
 
 MADE = 1_000_000.0
@@ -103,3 +103,15 @@ def test_what_comes_behind_a_pack_that_had_not_ended_joins_it():
     items = [Item(path=f"A/{number}", size=3) for number in range(4)]
 
     assert list(known(items[:3]).unread(items)) == [(items, None)]
+
+
+def test_every_pack_is_read_sooner_or_later_and_few_each_time():
+    line = listing.line(Item(path="A/1", size=3), crc32=0, pack="p", offset=512)
+    packs = [Pack(Path(f"{number}.tar"), [line], 0) for number in range(64)]
+    samples = [
+        {pack.path for pack in packs if Sample(f"vault {number}").takes(pack)}
+        for number in range(400)
+    ]
+
+    assert set.union(*samples) == {pack.path for pack in packs}
+    assert max(map(len, samples)) < len(packs) / 4

@@ -11,7 +11,14 @@ import pytest
 
 from syncd import clock
 from syncd.core.vault import Checked, Pin, Summary
-from syncd.errors import BadRequest, ConfigError, Conflict, NotFound, StorageError
+from syncd.errors import (
+    BadRequest,
+    ConfigError,
+    Conflict,
+    NotFound,
+    StorageError,
+    StorageUntrusted,
+)
 from syncd.vaults.keys import Keys, new_identity
 from syncd.vaults.listing import Located
 from syncd.vaults.local import LocalStore
@@ -491,3 +498,20 @@ def test_the_summary_tells_figures_and_whose_it_is(store):
     assert (summary.name, summary.source) == ("a", "mine")
     assert (summary.files, summary.bytes) == (3, 1_500_006)
     assert isinstance(store.get("a").summary(), Summary)
+
+
+@pytest.mark.parametrize("found", ["nothing", "an empty folder", "another store"])
+def test_only_the_store_that_is_known_will_do(tmp_path: Path, found: str):
+    known = LocalStore(tmp_path / "known")
+    place = tmp_path / "place"
+    if found == "an empty folder":
+        place.mkdir()
+    elif found == "another store":
+        LocalStore(place)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+
+    with pytest.raises(StorageUntrusted, match=r"not the vault store.*mount its disk"):
+        LocalStore(place, id=known.id)
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+    assert LocalStore(known.root, id=known.id).id == known.id

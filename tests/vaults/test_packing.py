@@ -7,6 +7,7 @@ import pytest
 
 from syncd.core.vault import Item, ItemKind, Summary
 from syncd.errors import StorageError, StorageFull
+from syncd.vaults import earlier
 from syncd.vaults.reading import PACKS
 from tests.vaults.goods import MADE, OLD, files_of, held, item, keep, nothing
 
@@ -209,3 +210,36 @@ def test_after_a_pack_that_cannot_be_written_reading_ends_soon(store, monkeypatc
             seal(staging)
 
     assert added < 100
+
+
+def rotten(store) -> None:
+    """Turn a bit of the only pack of vault a; its size stays."""
+    [pack] = (store.root / "vaults" / "a" / PACKS).iterdir()
+    content = bytearray(pack.read_bytes())
+    content[len(content) // 2] ^= 1
+    pack.write_bytes(content)
+
+
+def test_what_is_shared_unread_is_looked_at_now_and_then(any_store, monkeypatch):
+    store = any_store()
+    goods = {"A/1": b"one" * 400, "A/2": b"two"}
+    keep(store, "a", goods)
+    rotten(store)
+    monkeypatch.setattr(earlier, "ONE_OF", 1)
+
+    _, read = keep(store, "b", goods)
+
+    assert sorted(read) == sorted(goods)
+    assert store.get("b").verify(nothing) == []
+    assert keep(store, "c", goods)[1] == []
+
+
+def test_the_sample_is_bounded(any_store, monkeypatch):
+    store = any_store()
+    goods = {"A/1": b"one" * 400}
+    keep(store, "a", goods)
+    rotten(store)
+    monkeypatch.setattr(earlier, "ONE_OF", 1)
+    monkeypatch.setattr(earlier, "SAMPLE", 1000)
+
+    assert keep(store, "b", goods)[1] == []

@@ -46,7 +46,7 @@ class Backup(DaemonHandler):
         rooms = self.desk.rooms
         engines = [one for one in (rooms.backups, rooms.incremental) if one is not None]
         earlier = [
-            view
+            shapes.milliseconds(view, self.zone(engine))
             for engine in engines
             for view in await self.all_listed(engine)
             if view.valid and shapes.is_granular(view) == partial
@@ -57,7 +57,7 @@ class Backup(DaemonHandler):
             raise failed(reason, HTTPStatus.CONFLICT)
         if "start_ts" not in self.manners.variables:
             return request
-        start = max(map(shapes.milliseconds, earlier)) // 1000
+        start = max(earlier) // 1000
         if "start_ts" in request.variables:
             return request
         variables = {"start_ts": start, **request.variables}
@@ -96,6 +96,7 @@ class OneBackup(DaemonHandler):
         self.say(
             shapes.stats(
                 view,
+                self.zone(self.backups),
                 incremental=self.is_incremental,
                 publish_variables=self.manners.publish_variables,
             )
@@ -124,7 +125,9 @@ class Find(OneBackup):
         views = await self.all_listed(backups)
         view = None
         if wanted is not None:
-            view = await asyncio.to_thread(shapes.since, views, wanted)
+            view = await asyncio.to_thread(
+                shapes.since, views, wanted, self.zone(backups)
+            )
         if view is None:
             raise told(f"backup with ts {requests.plain(moment)} or newer not found")
         await self.say_stats(view)

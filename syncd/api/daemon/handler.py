@@ -6,6 +6,7 @@ bytes; see the reference for where they differ, and why.
 
 import asyncio
 import json
+from datetime import tzinfo
 from email.message import Message
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -97,6 +98,12 @@ class DaemonHandler(Handler):
             raise Refused("incremental backups are switched off")
         return rooms.incremental
 
+    def zone(self, backups: Backups) -> tzinfo | None:
+        """Return the zone in which that engine's vaults are named; None: this one."""
+        is_incremental = backups is self.desk.rooms.incremental
+        manners = self.manners
+        return manners.incremental_zone if is_incremental else manners.zone
+
     @property
     def key(self) -> str | None:
         """Return the word that makes asking twice asking once, where it is given."""
@@ -111,9 +118,10 @@ class DaemonHandler(Handler):
 
     async def all_listed(self, backups: Backups | None = None) -> list[VaultView]:
         """Return the vaults that lists name, oldest first."""
-        views = await (backups or self.backups).vaults()
+        backups = backups or self.backups
+        views = await backups.vaults()
         # There may be thousands, and to sort these takes more than others may wait.
-        return await asyncio.to_thread(shapes.listed, views)
+        return await asyncio.to_thread(shapes.listed, views, self.zone(backups))
 
     # Telling no more than what is for whoever asks.
 

@@ -1,6 +1,7 @@
 """Health: whether the newest backup is a good one, and how much room there is."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import tzinfo
 from typing import Any
 
 from syncd.api.backups import Backups
@@ -42,8 +43,9 @@ class Health(DaemonHandler):
     async def figures(self) -> dict[str, Any]:
         """Return the health object."""
         views = await self.all_listed()
-        said = await health(self.backups, views, self.view_for_asker)
-        if known := self.backups.sounded():
+        backups = self.backups
+        said = await health(backups, views, self.view_for_asker, self.zone(backups))
+        if known := backups.sounded():
             told = await self.may_hear_output()
             said["sources"] = {
                 name: _source(one, told=told) for name, one in known.items()
@@ -70,10 +72,12 @@ async def health(
     backups: Backups,
     views: Sequence[VaultView],
     told: Callable[[VaultView], Awaitable[VaultView]],
+    zone: tzinfo | None,
 ) -> dict[str, Any]:
     """Return the health object, of vaults with the oldest first.
 
-    ``told`` is what the asker may hear of a vault.
+    ``told`` is what the asker may hear of a vault, and ``zone`` the one in which vaults
+    are named; None: that of this machine.
     """
     good = [view for view in views if not shapes.is_failed(view)]
     room = await backups.room()
@@ -86,14 +90,19 @@ async def health(
         "total_inodes": room.total_inodes,
         "used_inodes": room.used_inodes,
     }
+    trouble = backups.trouble()
+    if trouble:
+        # Why is for those who log in: it names folders.
+        storage["trouble"] = "the vaults cannot be reached"
     if views:
-        storage["last"] = shapes.brief(await told(views[-1]))
+        storage["last"] = shapes.brief(await told(views[-1]), zone)
     if good:
-        storage["lastSuccessful"] = shapes.brief(good[-1])
+        storage["lastSuccessful"] = shapes.brief(good[-1], zone)
     if proven := [view for view in good if view.proven is not None]:
-        storage["lastProven"] = shapes.brief(proven[-1])
+        storage["lastProven"] = shapes.brief(proven[-1], zone)
+    is_bad = bool(views) and shapes.is_failed(views[-1])
     return {
-        "status": "Warning" if views and shapes.is_failed(views[-1]) else "UP",
+        "status": "Warning" if trouble or is_bad else "UP",
         "backup_queue_size": backups.waiting(),
         "storage": storage,
     }

@@ -34,10 +34,9 @@ class JobStatus(DaemonHandler):
 
         Who may read logs is told the last lines of its output.
         """
-        backups = self.backups
         unknown = f"Sorry, no job '{job}' recorded in database"
         try:
-            found = await backups.job(job)
+            found = await self._job(job)
             await self._look_for_its_vault(found)
         except NotFound:
             raise Refused(unknown, HTTPStatus.NOT_FOUND) from None
@@ -49,6 +48,13 @@ class JobStatus(DaemonHandler):
                 found = await self.job_for_asker(found)
         said = shapes.job(found, log, incremental=self.is_incremental)
         self.say(said, _HTTP[said["status"]])
+
+    async def _job(self, id: str) -> Job:
+        """Return a job, or what a listed vault tells of it; raise NotFound."""
+        try:
+            return await self.backups.job(id)
+        except NotFound:
+            return shapes.told_by(await self.listed(id))
 
     async def _look_for_its_vault(self, job: Job) -> None:
         """Raise NotFound for a backup that was evicted since."""

@@ -89,26 +89,6 @@ def backup(job: Job, view: VaultView | None) -> dict[str, Any]:
     }
 
 
-def told_by(view: VaultView) -> Job:
-    """Return the job that has made a vault, as far as the vault tells."""
-    summary = view.summary
-    state = State.CANCELED if view.canceled else State.FAILED
-    return Job(
-        id=summary.name,
-        kind=Kind.BACKUP,
-        state=state if view.canceled or summary.failed else State.SUCCESSFUL,
-        asked={"databases": summary.databases, "folder": view.folder},
-        source=summary.source,
-        store="",
-        vault=summary.name,
-        who="",
-        created=summary.made,
-        started=summary.made,
-        ended=summary.made + summary.seconds,
-        error=summary.failed or "",
-    )
-
-
 def restore(job: Job) -> dict[str, Any]:
     """Return the body about a restore."""
     renamed: Mapping[str, str] = job.asked.get("names") or {}

@@ -4,7 +4,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from syncd.api.daemon import newer, requests
+from syncd.api.daemon import newer, requests, shapes
 from syncd.api.daemon.handler import Refused
 from syncd.api.daemon.newer import PREFIX, Newer, bad, missing
 from syncd.api.operation import Word, on
@@ -57,7 +57,7 @@ class NewerBackup(Newer):
             with suppress(NotFound):
                 view = await self.backups.vault(backup)
                 if view.folder:
-                    return newer.told_by(view)
+                    return shapes.told_by(view)
             raise
 
     async def _vault(self, job: Job) -> VaultView | None:

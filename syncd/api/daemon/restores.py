@@ -66,10 +66,11 @@ class Restore(DaemonHandler):
                 raise failed(f"backup {requests.plain(said)} not found")
             return said
         wanted = number(body["ts"])
+        zone = self.zone(self.backups)
         views = [one for one in await self.all_listed() if one.valid]
         found = None
         if wanted is not None:
-            found = await asyncio.to_thread(shapes.since, views, wanted)
+            found = await asyncio.to_thread(shapes.since, views, wanted, zone)
         if found is None:
             moment = requests.plain(body["ts"])
             raise failed(f"a valid backup with ts {moment} or newer not found")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from syncd.core.backup import VaultView
@@ -60,19 +60,19 @@ def reason(error: str) -> str:
     return first.rstrip(": ") if more else error
 
 
-def milliseconds(view: VaultView) -> int:
+def milliseconds(view: VaultView, zone: tzinfo | None) -> int:
     """Return the time in a vault's name, in milliseconds since 1970.
 
-    The name has the time of this machine's clock; one without a time is as old as the
-    vault is.
+    The name has the time of a clock in that zone; None: of this machine's. One without
+    a time is as old as the vault is.
     """
     if found := _TIME.fullmatch(view.summary.name):
         try:
-            # Without a zone that is what the machine's own clock showed.
-            shown = datetime(*map(int, found.groups())).astimezone()  # type: ignore[arg-type]
+            shown = datetime(*map(int, found.groups()), tzinfo=zone)  # type: ignore[misc, arg-type]
         except (OverflowError, ValueError):
             pass
         else:
+            # Without a zone that is what the machine's own clock showed.
             return int(shown.timestamp()) * 1000
     return int(view.summary.made * 1000)
 
@@ -82,10 +82,37 @@ def is_failed(view: VaultView) -> bool:
     return view.summary.failed is not None or view.canceled
 
 
+def told_by(view: VaultView) -> Job:
+    """Return the job that has made a vault, as far as the vault tells.
+
+    Jobs are forgotten after a while, and with the index; vaults are not.
+    """
+    summary = view.summary
+    state = State.CANCELED if view.canceled else State.FAILED
+    return Job(
+        id=summary.name,
+        kind=Kind.BACKUP,
+        state=state if view.canceled or summary.failed else State.SUCCESSFUL,
+        asked={"databases": summary.databases, "folder": view.folder},
+        source=summary.source,
+        store="",
+        vault=summary.name,
+        who="",
+        created=summary.made,
+        started=summary.made,
+        ended=summary.made + summary.seconds,
+        error=summary.failed or "",
+    )
+
+
 def stats(
-    view: VaultView, *, incremental: bool, publish_variables: bool
+    view: VaultView,
+    zone: tzinfo | None,
+    *,
+    incremental: bool,
+    publish_variables: bool,
 ) -> dict[str, Any]:
-    """Return the body about one vault, with its units as text."""
+    """Return the body about one vault, with its units as text; see milliseconds."""
     summary, figures = view.summary, _figures(view)
     whole = "incremental backup" if incremental else "full backup"
     granular = is_granular(view)
@@ -97,7 +124,7 @@ def stats(
         "locked": False,
         "sharded": view.flags.get("sharded", False),
         "canceled": view.canceled,
-        "ts": milliseconds(view),
+        "ts": milliseconds(view, zone),
         "exit_code": figures["exit_code"],
         "spent_time": f"{figures['spent_time']}ms",
         "size": f"{figures['size']}b",
@@ -112,7 +139,7 @@ def stats(
     }
 
 
-def brief(view: VaultView) -> dict[str, Any]:
+def brief(view: VaultView, zone: tzinfo | None) -> dict[str, Any]:
     """Return the object about one vault in ``/health``, with numbers."""
     return {
         "id": view.summary.name,
@@ -120,7 +147,7 @@ def brief(view: VaultView) -> dict[str, Any]:
         "locked": False,
         "sharded": view.flags.get("sharded", False),
         "canceled": view.canceled,
-        "ts": milliseconds(view),
+        "ts": milliseconds(view, zone),
         "metrics": {**_figures(view), **_exception(view)},
     }
 
@@ -130,15 +157,17 @@ def is_granular(view: VaultView) -> bool:
     return view.summary.partial and not view.folder
 
 
-def listed(views: Iterable[VaultView]) -> list[VaultView]:
+def listed(views: Iterable[VaultView], zone: tzinfo | None) -> list[VaultView]:
     """Return those that lists name, oldest first."""
     here = [view for view in views if not view.folder]
-    return sorted(here, key=lambda one: (milliseconds(one), one.summary.name))
+    return sorted(here, key=lambda one: (milliseconds(one, zone), one.summary.name))
 
 
-def since(views: Sequence[VaultView], moment: int) -> VaultView | None:
+def since(
+    views: Sequence[VaultView], moment: int, zone: tzinfo | None
+) -> VaultView | None:
     """Return the oldest of that millisecond or after it; None if there is none."""
-    return next((one for one in views if milliseconds(one) >= moment), None)
+    return next((one for one in views if milliseconds(one, zone) >= moment), None)
 
 
 def _figures(view: VaultView) -> dict[str, int]:

@@ -136,6 +136,8 @@ class VaultList(Struct, frozen=True):
     vaults: list[VaultView]
     aside: list[str]
     """What was never finished, kept apart; it can be deleted."""
+    trouble: str
+    """Why these cannot be reached now; empty if they can."""
 
 
 class Evicted(Struct, frozen=True):
@@ -159,7 +161,8 @@ class Vaults(Copying):
     async def list(self) -> VaultList:
         """List the finished backups, failed ones too, oldest first."""
         engine = self.engine(self.given["store"])
-        return VaultList(await engine.vaults(), await engine.aside())
+        vaults, aside = await engine.vaults(), await engine.aside()
+        return VaultList(vaults, aside, engine.trouble())
 
     @on(
         "POST",

@@ -17,7 +17,13 @@ from syncd.errors import StorageError
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
+NOTHING = subprocess.DEVNULL
+"""What a command reads where it is given nothing to read."""
+
 _CHUNK = 1 << 16
+_FULL_PIPE = 16
+"""How often to read a pipe that nobody should write to any more."""
+
 _LAST_WAIT = 15.0
 """Seconds after which a keeper that was told to kill is killed itself."""
 _LAST_WORDS = 1.0
@@ -37,6 +43,8 @@ class Ended(Struct, frozen=True):
     """Those of them that were still writing into the folder."""
     late: bool = False
     """Whether it was ended because its time was up."""
+    cut: bool = False
+    """Whether something still holds its pipes, and may say more."""
 
 
 class _Told(Struct, frozen=True):
@@ -56,17 +64,20 @@ async def run(
     limit: float | None = None,
     grace: float = 10.0,
     plea: Callable[[], Awaitable[None]] | None = None,
+    stdin: int = NOTHING,
+    descriptors: Sequence[int] = (),
 ) -> Ended:
     """Run a command and return what came of it, when nothing of it is left.
 
     ``take`` is told what it prints; on stderr too, unless ``take_errors`` is. When
     its ``limit`` (seconds) is over, or this is cancelled, it is asked to end
     first by the ``plea``, after ``grace`` seconds by SIGTERM, and then killed.
+    It inherits the ``descriptors``, under their numbers.
     Raise StorageError if it cannot be started.
     """
     kept = _Kept(words, environment, folder)
     try:
-        kept.start(take, take_errors)
+        kept.start(take, take_errors, stdin, descriptors)
         late = await _wait(kept, limit, grace, plea)
         return kept.result(late=late)
     finally:
@@ -137,7 +148,13 @@ class _Kept:
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done when the keeper has ended, and all that it kept."""
 
-    def start(self, take: Take, take_errors: Take | None) -> None:
+    def start(
+        self,
+        take: Take,
+        take_errors: Take | None,
+        stdin: int,
+        descriptors: Sequence[int],
+    ) -> None:
         """Start it; raise StorageError."""
         control, self._control = self._pipe()
         self._status, status = self._pipe()
@@ -153,11 +170,11 @@ class _Kept:
         try:
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=printing,
                 stderr=complaining,
                 env=self._environment,
-                pass_fds=(control, status),
+                pass_fds=(control, status, *descriptors),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -186,6 +203,11 @@ class _Kept:
         """Read what is still in the pipes."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._drained.wait(), seconds)
+        # This process may have stood still for all of that time.
+        for descriptor in list(self._reading):
+            for _ in range(_FULL_PIPE):
+                if descriptor not in self._reading or not self._readable(descriptor):
+                    break
 
     def result(self, *, late: bool) -> Ended:
         """Return what the keeper told; raise StorageError if it could not start."""
@@ -197,7 +219,9 @@ class _Kept:
         told = msgspec.json.decode(said, type=_Told)
         if told.error is not None:
             raise StorageError(f"{self._words[0]} cannot be started: {told.error}")
-        return Ended(told.code, told.left, told.writing, late)
+        return Ended(
+            told.code, told.left, told.writing, late, cut=not self._drained.is_set()
+        )
 
     def close(self) -> None:
         """Let go of everything; what should still be there loses its keeper."""
@@ -221,18 +245,20 @@ class _Kept:
         self._reading[descriptor] = take
         self._loop.add_reader(descriptor, self._readable, descriptor)
 
-    def _readable(self, descriptor: int) -> None:
+    def _readable(self, descriptor: int) -> bool:
+        """Read once; tell whether there was anything."""
         try:
             data = os.read(descriptor, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         if data:
             self._reading[descriptor](data)
-            return
+            return True
         self._loop.remove_reader(descriptor)
         del self._reading[descriptor]
         if not self._reading:
             self._drained.set()
+        return False
 
     def _exited(self) -> None:
         self._loop.remove_reader(self._watched)

@@ -72,6 +72,7 @@ class MemoryBackups:
         self.broken_at: int | None = None
         self.uploaded: dict[str, bytes] = {}
         self.half: list[str] = []
+        self.missing = ""
         self.says: Exception | None = None
         self.sources: dict[str, Sounded] = {}
         self._changed = asyncio.Event()
@@ -219,6 +220,9 @@ class MemoryBackups:
     async def check(self, vault: str, *, kind: Kind, who: str) -> Job:
         await self.vault(vault)
         return self._keep(kind, RestoreRequest(vault=vault), vault, who, None)
+
+    def trouble(self) -> str:
+        return self.missing
 
     async def aside(self) -> list[str]:
         return self.half

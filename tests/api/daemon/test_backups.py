@@ -2,6 +2,7 @@
 
 import json
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -351,6 +352,35 @@ class TestListing:
         backups.add(name)
 
         assert (await http.get(f"/listbackups/{name}")).json()["ts"] == NOON * 1000
+
+
+class TestZones:
+    """Vaults are named in another zone than this machine's."""
+
+    @pytest.fixture
+    def with_incremental(self) -> bool:
+        return True
+
+    @pytest.fixture
+    def manners(self):
+        zones = {"zone": "Asia/Tokyo", "incremental_zone": "Asia/Kolkata"}
+        return {which: ZoneInfo(zone) for which, zone in zones.items()}
+
+    async def test_the_time_is_that_of_the_name_there(self, http, backups, incremental):
+        backups.add("20261121T162913")
+        incremental.add("20261121T125913")
+        moment = 1795246153_000
+
+        for where in ("", "/incremental"):
+            [name] = (await http.get(f"{where}/listbackups")).json()
+            said = (await http.get(f"{where}/listbackups/{name}")).json()
+            assert said["ts"] == moment
+            health = (await http.get(f"{where}/health")).json()
+            assert health["storage"]["last"]["ts"] == moment
+            found = await http.get(f"{where}/find?ts={moment}")
+            assert found.json()["id"] == name
+            later = await http.get(f"{where}/find?ts={moment + 1}")
+            assert later.status_code == 404
 
 
 class TestPublishing:

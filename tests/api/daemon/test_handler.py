@@ -3,6 +3,7 @@
 import base64
 import threading
 from collections.abc import Iterable
+from datetime import tzinfo
 from typing import Any
 
 import pytest
@@ -265,9 +266,9 @@ async def test_vaults_are_sorted_while_others_are_answered(
 ):
     threads = []
 
-    def noted(views: Iterable[VaultView]) -> list[VaultView]:
+    def noted(views: Iterable[VaultView], zone: tzinfo | None) -> list[VaultView]:
         threads.append(threading.current_thread())
-        return listed(views)
+        return listed(views, zone)
 
     listed = shapes.listed
     monkeypatch.setattr(shapes, "listed", noted)

@@ -29,6 +29,21 @@ async def test_without_backups(http):
     }
 
 
+async def test_vaults_that_cannot_be_reached_are_a_warning(http, backups):
+    backups.add("20260101T000000")
+    backups.missing = "/srv/vaults is not the vault store that was here before"
+
+    answer = await http.get("/health")
+
+    said = answer.json()
+    assert said["status"] == "Warning"
+    assert said["storage"]["trouble"] == "the vaults cannot be reached"
+    assert said["storage"]["dump_count"] == 1
+    # Anybody may ask, and folders are nobody's business.
+    assert "/srv" not in answer.text
+    assert "backup_daemon_status 0\n" in (await http.get("/health/prometheus")).text
+
+
 async def test_the_newest_and_the_newest_good_one(http, backups):
     backups.add("20260101T000000", exit_code=0)
     backups.add("20260102T000000", failed="exit code 3", exit_code=3)

@@ -29,6 +29,26 @@ async def test_a_life(http, backups):
     assert answer.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("more", "status", "said"),
+    [
+        ({}, 200, ("Successful", "")),
+        ({"failed": "no room"}, 500, ("Failed", "no room\n")),
+        ({"folder": "a/b"}, 404, None),
+    ],
+)
+async def test_of_a_forgotten_job_the_vault_tells(http, backups, more, status, said):
+    backups.add("20260101T000000", **more)
+
+    answer = await http.get("/jobstatus/20260101T000000")
+
+    assert answer.status_code == status
+    if said:
+        body = answer.json()
+        assert (body["status"], body["err"]) == said
+        assert (body["vault"], body["type"]) == ("20260101T000000", "backup")
+
+
 async def test_a_failed_backup_tells_its_last_lines(http, backups):
     name = (await http.post("/backup")).text
     job = backups.step(name, Event.START)

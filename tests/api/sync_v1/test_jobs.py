@@ -9,6 +9,7 @@ import pytest
 
 from syncd.api.manners import DaemonManners
 from syncd.api.server import Server
+from syncd.core.errand import UNTRUSTED, Deed, Done
 from syncd.store.database import Store
 from tests.api.fakes import House
 from tests.backup.bench import Bench
@@ -155,6 +156,24 @@ async def test_metrics_have_every_label_from_the_start(server, port, http, bench
     assert samples() == before
     name = "syncd_backup_last_proven_timestamp_seconds"
     assert (name, ("source", "t"), ("store", "full")) in before
+
+
+async def test_a_store_that_is_away_is_measured_and_told(server, http, bench):
+    async def away(work, told):
+        return Done(error="its disk is away", reason=UNTRUSTED)
+
+    def reachable():
+        return server._desk.metrics.registry.get_sample_value(
+            "syncd_backup_store_reachable", {"store": "full"}
+        )
+
+    assert reachable() == 1
+    assert (await http.get("/backups")).json()["trouble"] == ""
+    bench.workers.doings[Deed.BACKUP] = away
+    await bench.ended(await bench.service.job((await ask(http))["id"]))
+
+    assert reachable() == 0
+    assert (await http.get("/backups")).json()["trouble"] == "its disk is away"
 
 
 async def test_a_vault_elsewhere_is_restored_by_its_name_alone(http, bench):

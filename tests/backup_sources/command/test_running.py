@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from syncd.backup_sources.command import running
 from syncd.backup_sources.command.running import run
 from syncd.errors import StorageError
 
@@ -321,3 +322,30 @@ async def test_a_killed_keeper_is_told_of():
         await task
     for process in below:
         process.kill()
+
+
+async def test_a_command_inherits_what_it_is_given():
+    reading, writing = os.pipe()
+    os.write(writing, b"secret")
+    os.close(writing)
+    try:
+        program = "import os, sys; os.write(1, os.read(int(sys.argv[1]), 99))"
+        words = python(program, str(reading))
+        _, printed = await said(words, descriptors=[reading])
+    finally:
+        os.close(reading)
+
+    assert printed == b"secret"
+
+
+async def test_all_is_read_even_if_we_stood_still_when_it_ended(monkeypatch):
+    def never_called(self, descriptor, take):
+        os.set_blocking(descriptor, False)
+        self._reading[descriptor] = take
+
+    monkeypatch.setattr(running._Kept, "_read", never_called)
+    monkeypatch.setattr(running, "_LAST_WORDS", 0.0)
+
+    ended, printed = await said(shell("head -c 60000 /dev/zero"))
+
+    assert (len(printed), ended.cut) == (60_000, False)

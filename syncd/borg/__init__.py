@@ -1,0 +1,1 @@
+"""Runs Borg, inside workers only; core.borg says what it is told."""

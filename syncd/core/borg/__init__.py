@@ -1,0 +1,1 @@
+"""What Borg is told: repositories, clients and deeds in, command lines out."""
