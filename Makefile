@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # What the tests compare with and look through; installed when missing.
-DEBIAN_PACKAGES := borgbackup curl mariadb-server openssh-server postgresql rsync \
-  strace systemd
+DEBIAN_PACKAGES := borgbackup curl default-jre-headless mariadb-server openssh-server \
+  postgresql rsync strace systemd zookeeper
 
 # How the benchmarks are run, as in: make bench BENCH='--quick --only copy'
 BENCH ?=
@@ -26,6 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 EXAMPLES ?= 20000
 STEPS ?= 40
 KILLS ?= 100
+NODES ?= 20000
 ifndef SEED
 SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
 endif
@@ -39,6 +40,8 @@ run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
 test: debian-packages check core-coverage ## everything: check, then every test
 	$(BIN)/pytest -n 2 --dist loadfile --cov
 
+test: $(VENV)/share/zookeeper-3.9
+
 soak: $(VENV)/.tests ## search for losses, longer than the tests do
 	@echo "To repeat this: make soak" \
 	  SEED=$(SEED) EXAMPLES=$(EXAMPLES) STEPS=$(STEPS) KILLS=$(KILLS)
@@ -46,6 +49,8 @@ soak: $(VENV)/.tests ## search for losses, longer than the tests do
 	SYNCD_SOAK_KILLS=$(KILLS) SYNCD_SOAK_SEED=$(SEED) \
 	$(BIN)/pytest -q --hypothesis-seed=$(SEED) --show-capture=no \
 	  tests/replication/test_simulation.py tests/faults/test_kills.py
+	SYNCD_SOAK_NODES=$(NODES) $(BIN)/pytest -q -o timeout=0 \
+	  tests/backup_sources/zookeeper/test_show.py
 
 check: $(VENV)/.tests docs ## format, lint, types, layers, documentation
 	$(BIN)/ruff format --check .
@@ -86,6 +91,16 @@ $(VENV)/.peers: $(VENV)/.tests
 	@echo "Installing what the benchmarks compare with ..."
 	@$(PIP) --config-settings editable_mode=compat --editable '.[bench]'
 	@touch $@
+
+# Newer than Debian's: only inside of another package is it to be had with pip.
+$(VENV)/share/zookeeper-3.9: | $(VENV)/.tests
+	@echo "Fetching ZooKeeper 3.9 for the tests (430 MB, once) ..."
+	@rm -rf $@.new && mkdir -p $@.new
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --no-binary :all: --dest $@.new pyspark==4.0.1
+	@tar -xzf $@.new/pyspark-4.0.1.tar.gz -C $@.new --strip-components=3 \
+	  --wildcards '*/jars/zookeeper-*3.9.*.jar'
+	@rm $@.new/pyspark-4.0.1.tar.gz && mv $@.new $@
 
 debian-packages:
 	@command -v dpkg-query >/dev/null || exit 0; \

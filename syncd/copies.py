@@ -1,6 +1,6 @@
 """The rooms of backups: what the configuration wants of them, and their opening."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +163,10 @@ def _variables(source: Mapping[str, Any]) -> list[str]:
     """Return the names of what whoever asks may say besides."""
     said = source.get("variables")
     some = said if isinstance(said, list) else []
-    return [name for one in some for name in ([one] if isinstance(one, str) else one)]
+    named = [name for one in some for name in ([one] if isinstance(one, str) else one)]
+    kind = str(source.get("kind", ""))
+    always = () if ":" in kind else registry.options(kind).asked
+    return [*named, *always]
 
 
 def _plan(name: str, said: Section, state: Path) -> Plan:
@@ -184,6 +187,7 @@ def _plan(name: str, said: Section, state: Path) -> Plan:
         path=path,
         elsewhere=elsewhere.absolute() if elsewhere else path / ELSEWHERE,
         sources=sources,
+        sounded=_sounded(said, sources),
         default=default,
         policies={which: text for which, text in policies.items() if text},
         calendars={
@@ -222,6 +226,16 @@ def _sources(said: Section) -> dict[str, Part]:
                 "source left out", action="backup", source=name, reason=str(error)
             )
     return found
+
+
+def _sounded(said: Section, sources: Collection[str]) -> frozenset[str]:
+    """Return which sources say of themselves that they are to be asked."""
+    kinds = {name: str(one.get("kind", "")) for name, one in said.all_sources().items()}
+    return frozenset(
+        name
+        for name in sources
+        if ":" not in kinds[name] and registry.options(kinds[name]).sounded
+    )
 
 
 def _source(kind: str, options: dict[str, Any]) -> Part:

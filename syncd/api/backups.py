@@ -5,7 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from syncd.core.backup import BackupRequest, DiskRoom, RestoreRequest, VaultView
+from syncd.core.backup import (
+    BackupRequest,
+    DiskRoom,
+    RestoreRequest,
+    Sounded,
+    VaultView,
+)
 from syncd.core.job import Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.core.vault import Pin
@@ -48,6 +54,14 @@ class Figures(Protocol):
         ...
 
 
+class Sounds(Protocol):
+    """Knows how sources are."""
+
+    def look(self) -> Mapping[tuple[str, str], Sounded]:
+        """Return how they were when they were asked last, by store and source."""
+        ...
+
+
 class Counted(Protocol):
     """What is counted of jobs and vaults."""
 
@@ -59,6 +73,11 @@ class Counted(Protocol):
     @property
     def figures(self) -> Figures:
         """Return what is counted."""
+        ...
+
+    @property
+    def sounding(self) -> Sounds:
+        """Return what knows how sources are."""
         ...
 
     @property
@@ -231,6 +250,13 @@ class Backups(Protocol):
 
         Raise Conflict if the name is taken, BadRequest for a name or archive of no
         use.
+        """
+        ...
+
+    def sounded(self) -> Mapping[str, Sounded]:
+        """Return how sources were when they were asked last, by name.
+
+        What is old is asked for anew; nobody waits for that.
         """
         ...
 

@@ -103,6 +103,27 @@ class CopiesCollector(Collector):
         for key in sources:
             gauge.add_metric(list(key), float(key in stale))
         yield gauge
+        yield from self._sounded()
+
+    def _sounded(self) -> Iterator[Metric]:
+        known = self._counted.sounding.look()
+        labels = ["store", "source"]
+        about = "Whether the source could be backed up when it was asked last."
+        there = GaugeMetricFamily("syncd_source_reachable", about, labels=labels)
+        about = "When the source was last asked how it is."
+        at = GaugeMetricFamily(
+            "syncd_source_asked_timestamp_seconds", about, labels=labels
+        )
+        about = "What the source says of itself, in its own words."
+        said = GaugeMetricFamily(
+            "syncd_source_figure", about, labels=[*labels, "figure"]
+        )
+        for key, one in known.items():
+            there.add_metric(list(key), float(one.health.reachable))
+            at.add_metric(list(key), one.at)
+            for name, figure in one.health.figures.items():
+                said.add_metric([*key, name], figure)
+        yield from (there, at, said)
 
 
 def _since(job: Job) -> float:

@@ -34,6 +34,7 @@ def errand(
         made=job.created,
         log=str(logs.path(job.id)),
         scratch=str(logs.scratch(job.id)),
+        keep=str(logs.keep(plan.name, job.source)),
         secrets=plan.secrets,
         before=hooks.before,
         after=hooks.after,

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 PIECE = 1 << 20
 """Bytes of a log that are read at once."""
@@ -40,6 +41,10 @@ class Logs:
         for path in self._folder.glob("*.zip"):
             if path not in kept:
                 path.unlink(missing_ok=True)
+
+    def keep(self, store: str, source: str) -> Path:
+        """Return a folder of the source's own, which outlives jobs; it makes it."""
+        return self._folder / "sources" / store / quote(source, safe=" ")
 
     def read(self, id: str, start: int) -> bytes:
         """Return some of a log, from that byte on; nothing where there is none."""

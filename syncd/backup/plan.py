@@ -95,6 +95,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     elsewhere: Path
     """Below it vaults are kept in folders of their own."""
     sources: dict[str, Part]
+    sounded: frozenset[str] = frozenset()
+    """Names of the sources that are asked how they are while no job runs."""
     default: str
     """Name of the source that is meant where none is named."""
     policies: dict[str, str] = {}

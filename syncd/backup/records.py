@@ -125,6 +125,12 @@ def end(
     return ended, jobs.forget(db, KEPT)
 
 
+def say_more(db: Connection, id: str, words: str) -> None:
+    """Add to what is said of a job that has failed; raise NotFound."""
+    job = jobs.get(db, id)
+    jobs.put(db, replace(job, error=f"{job.error}; {words}" if job.error else words))
+
+
 def survey(db: Connection, store: str, done: Done, before: Collection[str]) -> None:
     """Bring the catalogue in step with what was found in the store.
 

@@ -16,6 +16,7 @@ from syncd.backup.figures import BUCKETS, Figures
 from syncd.backup.logs import Logs
 from syncd.backup.notify import Notifier
 from syncd.backup.plan import Hooks, Plan
+from syncd.backup.sounding import Sounding
 from syncd.backup.surveys import Surveys
 from syncd.core import job as life
 from syncd.core import queue
@@ -74,6 +75,7 @@ class Runner:
         self._surveys = Surveys(
             store, plans, workers, logs=self.logs, figures=self.figures, wake=self._wake
         )
+        self.sounding = Sounding(store, plans, self._surveys.work, now)
         self._closing = False
         self.after: list[After] = []
         """Called with each job that has ended, after it was recorded."""
@@ -87,6 +89,7 @@ class Runner:
         await asyncio.to_thread(self.logs.clear, [job.id for job in queued])
         for job in ended:
             log.warning("job interrupted", action="job", job=job.id, kind=str(job.kind))
+            self._surveys.mending.note(job)
         for plan in self.plans.values():
             name = plan.name
             self.figures.expect(name, plan.sources)
@@ -103,6 +106,7 @@ class Runner:
         """End what runs; the next start says that it was interrupted."""
         self._closing = True
         self._task.cancel()
+        await self.sounding.close()
         await self.workers.close()
         await asyncio.wait([self._task])
         self._surveys.stop()
@@ -256,6 +260,7 @@ class Runner:
             if half:
                 # Nothing more is done with the store before it was looked into.
                 self._surveys.close(job.store)
+                self._surveys.mending.note(job)
             recorded = await self._ended(self._board[job.id], done)
             if half or (recorded.reason == outcomes.BUG and job.store in self.plans):
                 await self._surveys.settle(job.store)

@@ -15,7 +15,7 @@ from syncd.backup.policies import Policies
 from syncd.backup.runner import Runner
 from syncd.backup.shelf import Shelf
 from syncd.core import job as life
-from syncd.core.backup import BackupRequest, RestoreRequest, VaultView
+from syncd.core.backup import BackupRequest, RestoreRequest, Sounded, VaultView
 from syncd.core.errand import Deed
 from syncd.core.job import Event, Job, Kind, State
 from syncd.core.retention import Decision
@@ -191,6 +191,11 @@ class Service(Shelf):
     async def cancel(self, id: str, *, who: str) -> Job:
         """Have a job end; raise NotFound, or Conflict if it has ended."""
         return await self._runner.cancel((await self.job(id)).id, who)
+
+    def sounded(self) -> dict[str, Sounded]:
+        """Return how sources were when they were asked last, by name."""
+        known = self._runner.sounding.look().items()
+        return {key[1]: one for key, one in known if key[0] == self._plan.name}
 
     # How.
 

@@ -11,6 +11,7 @@ from syncd.backup import records
 from syncd.backup.errands import placed
 from syncd.backup.figures import Figures
 from syncd.backup.logs import Logs
+from syncd.backup.mending import Mending
 from syncd.backup.plan import Plan
 from syncd.core.errand import UNTRUSTED, Deed, Done, Work
 from syncd.errors import SyncdError, Unavailable
@@ -44,6 +45,8 @@ class Surveys:
         self._workers = workers
         self._logs = logs
         self._wake = wake
+        self.mending = Mending(store, logs.keep)
+        """Told of jobs that were cut off; settled before a store is looked into."""
         self._turns = {name: asyncio.Lock() for name in plans}
         """Held by whoever looks into that store."""
         self._ids: dict[str, str] = {}
@@ -158,6 +161,7 @@ class Surveys:
 
     async def _look_into(self, plan: Plan) -> None:
         name = plan.name
+        await self.mending.settle(plan, self.work)
         views = await self._store.read(vaults.everything, name)
         known = [view.summary.name for view in views]
         done = await self.work(

@@ -37,6 +37,9 @@ class Around(Struct, frozen=True, kw_only=True):
 
     scratch: Path
     """A folder of the job's own, gone with it: a vault may be unpacked there."""
+    keep: Path | None = None
+    """A folder of the source's own that outlives jobs, for what it owes; None: there
+    is none, and such things go with the job."""
     entries: dict[str, Storage] = {}
     """All that are configured, by name."""
 
@@ -95,4 +98,17 @@ class Source(Protocol):
 
     async def health(self) -> Health:
         """Say whether a backup could be made now; never raises."""
+        ...
+
+
+class Mending(Protocol):
+    """A source whose restores, cut off in the middle, can be taken back later."""
+
+    async def mend(self, tell: Tell) -> str:
+        """Take back what a restore that was cut off has done, and say so in words.
+
+        Empty if there is nothing to be taken back. It is called when a worker of the
+        source was killed, or the daemon under it. Raise StorageError if it cannot be
+        done now; the next job of the source does it first.
+        """
         ...

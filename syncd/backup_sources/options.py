@@ -4,6 +4,8 @@ Apart from the sources, as it is with drivers: the parent loads nothing of what 
 source is made of, and a worker starts without pydantic.
 """
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -14,3 +16,9 @@ class SourceOptions(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    sounded: ClassVar[bool] = False
+    """Whether it is asked how it is while no job runs: for what lies far away."""
+
+    asked: ClassVar[tuple[str, ...]] = ()
+    """Variables that whoever asks for a backup or restore may always give."""

@@ -304,6 +304,17 @@ def _found(store: VaultStore, name: str) -> VaultView:
     )
 
 
+async def _mend(doing: Doing) -> Done:
+    mend = getattr(doing.source(), "mend", None)
+    # Most sources leave nothing half done that they could take back.
+    return Done(result={"said": await mend(doing.say) if mend else ""})
+
+
+async def _health(doing: Doing) -> Done:
+    health = await doing.source().health()
+    return Done(result={"health": msgspec.to_builtins(health)})
+
+
 async def _pin(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     pin = msgspec.convert(doing.work.asked["pin"], Pin | None)
@@ -346,6 +357,8 @@ _DEEDS: dict[Deed, Callable[[Doing], Awaitable[Done]]] = {
     Deed.DRILL: _drill,
     Deed.UPLOAD: making.upload,
     Deed.SURVEY: _survey,
+    Deed.MEND: _mend,
+    Deed.HEALTH: _health,
     Deed.PIN: _pin,
     Deed.DOWNLOAD: _download,
     Deed.BORG: _borg,

@@ -80,7 +80,8 @@ class Doing(Struct, frozen=True):
         if self.work.source is None:
             raise ConfigError(f"no source {self.work.source_name} is configured")
         entries = msgspec.convert(self.work.entries, dict[str, Storage])
-        around = Around(scratch=Path(self.work.scratch), entries=entries)
+        keep = Path(self.work.keep) if self.work.keep else None
+        around = Around(scratch=Path(self.work.scratch), keep=keep, entries=entries)
         return cast("Source", made(self.work.source, around))
 
     @property

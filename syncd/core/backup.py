@@ -60,6 +60,14 @@ class Health(Struct, frozen=True):
     figures: dict[str, float] = {}
 
 
+class Sounded(Struct, frozen=True):
+    """How a source was when it was asked last."""
+
+    health: Health
+    at: float
+    """When it answered; seconds since 1970."""
+
+
 class BackupRequest(Struct, frozen=True, kw_only=True):
     """A backup somebody asks for."""
 

@@ -29,6 +29,10 @@ class Deed(StrEnum):
     UPLOAD = "upload"
     SURVEY = "survey"
     """Say what is in the store, after moving aside what nobody makes any more."""
+    MEND = "mend"
+    """Take back what a job that was cut off has left half done in its source."""
+    HEALTH = "health"
+    """Say how the source is."""
     PIN = "pin"
     DOWNLOAD = "download"
     """Give a vault's files as a zip, on a socket."""
@@ -74,6 +78,8 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
     """File for what it says."""
     scratch: str
     """Folder, its own, for what it needs meanwhile; gone when it ends."""
+    keep: str = ""
+    """Folder of the source's own, which stays when it ends; empty: there is none."""
     secrets: list[str] = []
     """What may stand in no line of the log."""
     before: list[Command] = []

@@ -1,20 +1,34 @@
 """The sources under test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.backup_sources.fakes import FolderStaging, FolderVault
-from tests.backup_sources.hands import CommandHand, EntriesHand, Hand
+from tests.backup_sources.hands import CommandHand, EntriesHand, Hand, ZooKeeperHand
+from tests.peers import zookeeper
+from tests.peers.zookeeper import Zoo
 
 
-@pytest.fixture(params=[EntriesHand, CommandHand], ids=["entries", "command"])
+@pytest.fixture(scope="session")
+def zoo() -> Iterator[Zoo]:
+    """A ZooKeeper alone; whoever uses it clears it first."""
+    with zookeeper.alone() as zoo:
+        yield zoo
+
+
+@pytest.fixture(params=["entries", "command", "zookeeper"])
 def hand(request, tmp_path: Path) -> Hand:
     home = tmp_path / "home"
     home.mkdir()
-    made: Hand = request.param(home)
-    return made
+    if request.param == "zookeeper":
+        return ZooKeeperHand(home, request.getfixturevalue("zoo"))
+    kinds: dict[str, Callable[[Path], Hand]] = {
+        "entries": EntriesHand,
+        "command": CommandHand,
+    }
+    return kinds[request.param](home)
 
 
 Staged = Callable[..., FolderStaging]

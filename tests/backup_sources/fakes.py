@@ -181,7 +181,7 @@ def _item(path: bytes, name: str) -> tuple[Item, bytes]:
         target = os.fsdecode(os.readlink(path))  # noqa: PTH115 - bytes
         return Item(path=name, kind=ItemKind.LINK, target=target), b""
     with open(path, "rb") as file:  # noqa: PTH123 - bytes
-        data = file.read() if status.st_size < 1 << 24 else b""
+        data = file.read() if status.st_size < 1 << 27 else b""
     digest = hashlib.sha256(data).digest()
     item = Item(
         path=name, size=status.st_size, mode=mode, mtime_ns=mtime, sha256=digest

@@ -18,7 +18,10 @@ from syncd.backup_sources.command.source import Command
 from syncd.backup_sources.contract import Around, Source, Storage
 from syncd.backup_sources.entries.options import EntriesOptions
 from syncd.backup_sources.entries.source import Entries
+from syncd.backup_sources.zookeeper.options import ZooKeeperOptions
+from syncd.backup_sources.zookeeper.source import ZooKeeper
 from tests.acceptance.trees import tree
+from tests.peers.zookeeper import Zoo
 
 
 class Hand(Protocol):
@@ -167,3 +170,55 @@ class CommandHand:
 
     def break_(self) -> None:
         self._home.rename(self._home.with_name("gone"))
+
+
+class ZooKeeperHand:
+    databases = ("alpha", "beta")
+    spare = "gamma"
+    plans = True
+    renames = True
+
+    def __init__(self, home: Path, zoo: Zoo) -> None:
+        self._scratch = home / "scratch"
+        self._keep = home / "keep"
+        self._zoo = zoo
+        self._hosts = zoo.hosts
+        zoo.clear()
+        with zoo.visited() as client:
+            for name in (*self.databases, self.spare):
+                client.create(f"/{name}")
+
+    def source(self) -> Source:
+        options = ZooKeeperOptions(hosts=self._hosts, patience=2.0).model_dump()
+        around = Around(scratch=self._scratch, keep=self._keep)
+        return ZooKeeper.create(options, around)
+
+    def fill(self, database: str, words: str) -> None:
+        self.empty(database)
+        with self._zoo.visited() as client:
+            for name, data in (
+                ("words", words.encode() * 1000),
+                ("deep/er/words", words.encode()),
+                ("content", bytes(range(256)) + b"\r\n\r"),
+                ("bare", None),
+                (f"é {words[0]}", b""),
+                ("queue/content", words.encode()),
+            ):
+                path = f"/{database}/{name}"
+                client.ensure_path(path.rpartition("/")[0])
+                # Not by create(), which makes an empty value of none.
+                client.create(path, b"")
+                client.set(path, data)
+            client.create(f"/{database}/queue/n-", sequence=True)
+
+    def content(self, database: str) -> Any:
+        found = self._zoo.content(f"/{database}")
+        return {path: node for path, node in found.items() if path != f"/{database}"}
+
+    def empty(self, database: str) -> None:
+        with self._zoo.visited() as client:
+            for name in client.get_children(f"/{database}"):
+                client.delete(f"/{database}/{name}", recursive=True)
+
+    def break_(self) -> None:
+        self._hosts = ["127.0.0.1:1"]

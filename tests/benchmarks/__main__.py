@@ -18,6 +18,7 @@ from tests.benchmarks import (
     idling,
     latency,
     listing,
+    nodes,
     probes,
     report,
     restarting,
@@ -42,6 +43,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
     "rules": ruling.measure,
     "backup": backing.measure,
     "vaults": vaulting.measure,
+    "zookeeper": nodes.measure,
     "borg-catalogue": cataloguing.measure,
     "storms": storms.measure,
 }

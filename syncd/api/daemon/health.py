@@ -8,7 +8,7 @@ from syncd.api.backups import Backups
 from syncd.api.daemon import shapes
 from syncd.api.daemon.handler import DaemonHandler
 from syncd.api.operation import on
-from syncd.core.backup import VaultView
+from syncd.core.backup import Sounded, VaultView
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 HEALTH = {"application/json": {"type": "object", "required": ["status", "storage"]}}
@@ -34,14 +34,25 @@ class Health(DaemonHandler):
 
     @on("GET", content=HEALTH)
     async def health(self, *_: str) -> None:
-        """Answer UP, or Warning if the newest backup failed; room; newest backups."""
+        """Answer UP, or Warning; room, newest backups, and how sources are.
+
+        Warning: the newest backup failed, or a source is not there.
+        """
         self.say(await self.figures())
 
     async def figures(self) -> dict[str, Any]:
         """Return the health object."""
         views = await self.all_listed()
         backups = self.backups
-        return await health(backups, views, self.view_for_asker, self.zone(backups))
+        said = await health(backups, views, self.view_for_asker, self.zone(backups))
+        if known := backups.sounded():
+            told = await self.may_hear_output()
+            said["sources"] = {
+                name: _source(one, told=told) for name, one in known.items()
+            }
+            if not all(one.health.reachable for one in known.values()):
+                said["status"] = "Warning"
+        return said
 
 
 class Scrape(Health):
@@ -97,6 +108,16 @@ async def health(
     }
 
 
+def _source(known: Sounded, *, told: bool) -> dict[str, Any]:
+    """Return how a source was; why it is so only to who is ``told``."""
+    return {
+        "reachable": known.health.reachable,
+        **({"detail": known.health.detail} if told else {}),
+        "figures": known.health.figures,
+        "ts": int(known.at * 1000),
+    }
+
+
 def gauges(health: dict[str, Any]) -> Iterator[str]:
     """Give the lines of the exposition, under the names that dashboards know."""
     storage = health["storage"]
@@ -104,6 +125,9 @@ def gauges(health: dict[str, Any]) -> Iterator[str]:
     yield from _gauge("backup_daemon_status", int(health["status"] == "UP"))
     for name, key in STORAGE.items():
         yield from _gauge(f"backup_storage_{name}", storage[key])
+    for name, source in health.get("sources", {}).items():
+        label = f'{{source="{_quoted(name)}"}}'
+        yield from _gauge("backup_source_reachable", int(source["reachable"]), label)
     for which, key in (("last", "last"), ("last_successful", "lastSuccessful")):
         if key in storage:
             yield from _of_vault(f"backup_storage_{which}", storage[key])
@@ -111,9 +135,13 @@ def gauges(health: dict[str, Any]) -> Iterator[str]:
 
 def _of_vault(prefix: str, vault: dict[str, Any]) -> Iterator[str]:
     figures = {**vault, **vault["metrics"], "timestamp": vault["ts"]}
-    label = vault["id"].replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    label = _quoted(vault["id"])
     for name in VAULT:
         yield from _gauge(f"{prefix}_{name}", int(figures[name]), f'{{id="{label}"}}')
+
+
+def _quoted(label: str) -> str:
+    return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _gauge(name: str, value: int, labels: str = "") -> Iterator[str]:

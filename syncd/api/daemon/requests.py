@@ -24,7 +24,7 @@ BACKUP = frozenset(
 """A source that knows of no modes has one, and that is meant."""
 RESTORE = frozenset(
     {"vault", "ts", "dbs", "args", "changeDbNames", "externalBackupPath", "force"}
-    | {"mode"}
+    | {"mode", "dryRun"}
 )
 TRUE = frozenset({"true", "1", "t", "y", "yes"})
 INNER = frozenset({"collections", "tables"})
@@ -76,6 +76,7 @@ def restore(body: Body, manners: DaemonManners, vault: str) -> RestoreRequest:
         variables=_variables(body, manners),
         folder=folder_of(body),
         force=truth(body.get("force")),
+        dry_run=truth(body.get("dryRun")),
     )
 
 

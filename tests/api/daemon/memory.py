@@ -12,7 +12,13 @@ import msgspec
 from msgspec.structs import replace
 
 from syncd.core import retention
-from syncd.core.backup import BackupRequest, DiskRoom, RestoreRequest, VaultView
+from syncd.core.backup import (
+    BackupRequest,
+    DiskRoom,
+    RestoreRequest,
+    Sounded,
+    VaultView,
+)
 from syncd.core.job import Event, Job, Kind, State, after
 from syncd.core.retention import Candidate, Decision
 from syncd.core.vault import Pin, Summary
@@ -68,6 +74,7 @@ class MemoryBackups:
         self.half: list[str] = []
         self.missing = ""
         self.says: Exception | None = None
+        self.sources: dict[str, Sounded] = {}
         self._changed = asyncio.Event()
 
     # What a test does.
@@ -252,6 +259,9 @@ class MemoryBackups:
         archive.unlink()
         request = BackupRequest(databases=["A"] if partial else None)
         return self._keep(Kind.UPLOAD, request, name, who, None)
+
+    def sounded(self) -> dict[str, Sounded]:
+        return self.sources
 
     async def room(self) -> DiskRoom:
         return DiskRoom(1, 2, 3, 4, 5, 6)

@@ -2,7 +2,10 @@
 
 import pytest
 
+from syncd.api.auth import Auth
+from syncd.core.backup import Health, Sounded
 from tests.api.daemon.memory import NOON
+from tests.api.daemon.test_handler import OPERATOR, RIGHT
 
 ROOM = {
     "size": 1,
@@ -140,6 +143,42 @@ async def test_gauges_of_nothing(http):
 
     assert "backup_daemon_status 1" in lines
     assert not [line for line in lines if "last" in line]
+
+
+class TestSources:
+    @pytest.fixture(autouse=True)
+    def sources(self, backups):
+        good = Health(reachable=True, detail="zk-1 is away", figures={"lag": 2.0})
+        backups.sources = {'zoo"': Sounded(good, NOON)}
+
+    async def test_how_they_are(self, http, backups):
+        said = (await http.get("/health")).json()
+        assert said["status"] == "UP"
+        figures = {"figures": {"lag": 2.0}, "ts": int(NOON * 1000)}
+        told = {"reachable": True, "detail": "zk-1 is away", **figures}
+        assert said["sources"] == {'zoo"': told}
+        lines = (await http.get("/health/prometheus")).text.splitlines()
+        assert r'backup_source_reachable{source="zoo\""} 1' in lines
+
+        backups.sources["other"] = Sounded(Health(reachable=False), NOON)
+        assert (await http.get("/health")).json()["status"] == "Warning"
+        lines = (await http.get("/health/prometheus")).text.splitlines()
+        assert 'backup_source_reachable{source="other"} 0' in lines
+        assert "backup_daemon_status 0" in lines
+
+
+class TestSourcesForStrangers:
+    @pytest.fixture
+    def auth(self):
+        return Auth(policy=OPERATOR)
+
+    @pytest.mark.parametrize("headers", [{}, {"Authorization": RIGHT}])
+    async def test_details_are_told_to_who_may_read_logs(self, http, backups, headers):
+        away = Health(reachable=False, detail="no ZooKeeper at zk-1")
+        backups.sources = {"zoo": Sounded(away, NOON)}
+        said = (await http.get("/health", headers=headers)).json()["sources"]
+
+        assert ("detail" in said["zoo"]) == bool(headers)
 
 
 class TestIncremental:

@@ -172,3 +172,11 @@ class TestWithoutFullRestore:
         answer = await http.post("/external/restore")
 
         assert (answer.status_code, backups.asked) == (500, {})
+
+
+async def test_what_would_be_done_may_be_asked(http, backups):
+    backups.add("20260103T000000")
+    body = {"vault": "20260103T000000", "dryRun": True}
+
+    assert (await http.post("/restore", json=body)).status_code == 200
+    assert only(backups).asked["dry_run"] is True
