@@ -78,7 +78,7 @@ $(VENV)/.runs: setup.cfg pyproject.toml
 	@test "$(PYTHON)" || { echo >&2 \
 	  "Python 3.11 or newer with venv is needed: apt install python3-venv"; exit 1; }
 	@echo "Preparing $(VENV) (a minute, the first time) ..."
-	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) --config-settings editable_mode=compat --editable .
 	@touch $@
 
