@@ -13,6 +13,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEBIAN_PACKAGES := borgbackup curl mariadb-server openssh-server postgresql rsync \
   strace systemd
 
+# The peers that are written for Node.
+COUCH := tests/peers/couch
+ifeq ($(shell command -v npm),)
+DEBIAN_PACKAGES += nodejs npm
+endif
+
 # How the benchmarks are run, as in: make bench BENCH='--quick --only copy'
 BENCH ?=
 
@@ -36,7 +42,7 @@ help: ## list these commands
 run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
 	@$(BIN)/syncd run --config config/syncd.yaml
 
-test: debian-packages check core-coverage ## everything: check, then every test
+test: debian-packages check core-coverage $(COUCH)/node_modules ## everything: check, then every test
 	$(BIN)/pytest -n 2 --dist loadfile --cov
 
 soak: $(VENV)/.tests ## search for losses, longer than the tests do
@@ -56,7 +62,7 @@ check: $(VENV)/.tests docs ## format, lint, types, layers, documentation
 core-coverage: $(VENV)/.tests
 	$(BIN)/pytest -q -n 2 tests/core --cov=syncd.core --cov-fail-under=100
 
-bench: $(VENV)/.peers debian-packages ## measure, beside rsync, rclone, unison, ...
+bench: $(VENV)/.peers debian-packages $(COUCH)/node_modules ## measure, beside rsync, rclone, unison, ...
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 bench: DEBIAN_PACKAGES += lsyncd restic syncthing unison
@@ -65,7 +71,7 @@ docs: $(VENV)/.tests ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build
 
 clean: ## remove what make made; var/ and the examples stay
-	rm -rf $(VENV) build docs/_build *.egg-info .coverage .coverage.* \
+	rm -rf $(VENV) $(COUCH)/node_modules build docs/_build *.egg-info .coverage .coverage.* \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find syncd tests docs -name __pycache__ -prune -exec rm -rf {} +
 
@@ -85,6 +91,12 @@ $(VENV)/.tests: $(VENV)/.runs
 $(VENV)/.peers: $(VENV)/.tests
 	@echo "Installing what the benchmarks compare with ..."
 	@$(PIP) --config-settings editable_mode=compat --editable '.[bench]'
+	@touch $@
+
+$(COUCH)/node_modules: $(COUCH)/package.json | debian-packages
+	@echo "Installing the CouchDB that tests speak to ..."
+	@cd $(COUCH) && npm install --omit=optional --ignore-scripts --no-package-lock \
+	  --no-audit --no-fund --loglevel=error
 	@touch $@
 
 debian-packages:
