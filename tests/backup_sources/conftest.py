@@ -1,20 +1,33 @@
 """The sources under test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.backup_sources.fakes import FolderStaging, FolderVault
-from tests.backup_sources.hands import CommandHand, EntriesHand, Hand
+from tests.backup_sources.hands import CommandHand, CouchHand, EntriesHand, Hand
+from tests.peers.couchdb import Couch
 
 
-@pytest.fixture(params=[EntriesHand, CommandHand], ids=["entries", "command"])
+@pytest.fixture(scope="session")
+def couch() -> Iterator[Couch]:
+    """A CouchDB; whoever uses it makes the databases anew."""
+    with Couch() as couch:
+        yield couch
+
+
+@pytest.fixture(params=["entries", "command", "couchdb"])
 def hand(request, tmp_path: Path) -> Hand:
     home = tmp_path / "home"
     home.mkdir()
-    made: Hand = request.param(home)
-    return made
+    if request.param == "couchdb":
+        return CouchHand(home, request.getfixturevalue("couch"))
+    kinds: dict[str, Callable[[Path], Hand]] = {
+        "entries": EntriesHand,
+        "command": CommandHand,
+    }
+    return kinds[request.param](home)
 
 
 Staged = Callable[..., FolderStaging]

@@ -1,0 +1,404 @@
+"""Brings the documents of one database back: its revisions, or their content on top.
+
+What is not there is written with its revisions as they were. What is there in another
+state gets the revisions that it lacks; if something newer is still read after that,
+the content is written as a new revision on top of it. Nobody's edit is lost by that:
+it is the revision before.
+"""
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from syncd.backup_sources.couchdb.comparing import (
+    NO_CONTENT,
+    best,
+    content,
+    joined,
+    leaves_of,
+)
+from syncd.backup_sources.couchdb.holding import (
+    Held,
+    Record,
+    encoder,
+    kinds,
+    leaves,
+    spilled,
+)
+from syncd.backup_sources.couchdb.reading import PAGE, changes
+from syncd.backup_sources.couchdb.spool import finished
+from syncd.backup_sources.couchdb.talking import Server, in_url
+from syncd.backup_sources.couchdb.there import Row, Rows, Said, There
+from syncd.text import printable
+
+TOGETHER = 500
+"""Documents that are looked at together."""
+
+ROUNDS = 5
+"""How often a document that somebody changes meanwhile is written."""
+
+MOST = 1000
+"""Deeds, and documents that failed, that are named."""
+
+REFUSED = (400, 403, 409, 412, 413)
+"""Statuses that say something of a document, not of the server."""
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """What is to become of one database."""
+
+    name: str
+    """In the vault ..."""
+    target: str
+    """... and on the server."""
+    skip: frozenset[str] = frozenset()
+    """Ids that stay as they are."""
+    exact: bool = False
+    """Whether what is not in the vault is deleted."""
+    dry_run: bool = False
+
+
+class Restoring:
+    """One database, brought back."""
+
+    def __init__(
+        self,
+        server: Server,
+        goal: Goal,
+        held: Held,
+        options: Mapping[str, Any],
+        scratch: Path,
+    ) -> None:
+        self._server = server
+        self._goal = goal
+        self._held = held
+        self._options = options
+        self._scratch = scratch
+        self.changed = dict.fromkeys(
+            ("created", "replaced", "deleted", "unchanged", "skipped"), 0
+        )
+        self.plan: list[str] = []
+        self.failed: dict[str, str] = {}
+        self.stubs: list[str] = []
+        """Attachments that the backup names and does not hold."""
+
+    async def run(self, told: Callable[[int], None]) -> None:
+        """Do it; raise StorageError when it cannot go on."""
+        there = await asyncio.to_thread(There, self._scratch / "there")
+        try:
+            await self._survey(there)
+            found = self._batches()
+            while some := await finished(next, found, None):
+                await self._bring(some, there)
+                told(len(some))
+            if self._goal.exact:
+                await self._clear(there)
+        finally:
+            await asyncio.to_thread(there.close)
+
+    # What there is.
+
+    async def _survey(self, there: There) -> None:
+        goal = self._goal
+        path = in_url(goal.target)
+        found = await self._server.ask("GET", path, fine=(404,))
+        if found.status == 404:
+            self._say(f"create the database {goal.target}")
+            if not goal.dry_run:
+                await self._create(path)
+            return
+        since: Any = 0
+        while True:
+            page = await changes(self._server, goal.target, since)
+            rows = [
+                (one.id, joined(leaf.rev for leaf in one.changes), one.deleted)
+                for one in page.results
+            ]
+            await finished(there.put, rows)
+            since = page.last_seq
+            if len(page.results) < PAGE:
+                return
+
+    async def _create(self, path: str) -> None:
+        # A first attempt may have done it, though its answer was lost.
+        await self._server.ask("PUT", path, fine=(412,))
+        about = await finished(self._held.about, self._goal.name)
+        if about is not None and about.security:
+            await self._server.ask("PUT", f"{path}/_security", about.security)
+
+    def _batches(self) -> Iterator[list[Record]]:
+        some: list[Record] = []
+        size = 0
+        for record in self._held.records(self._goal.name):
+            some.append(record)
+            size += sum(len(bytes(leaf)) for leaf in record.leaves)
+            if len(some) >= TOGETHER or size >= int(self._options["batch"]):
+                yield some
+                some, size = [], 0
+        if some:
+            yield some
+
+    # One batch.
+
+    async def _bring(self, some: Sequence[Record], there: There) -> None:
+        # A document that is dead in the vault is not one that the vault has.
+        known = await finished(there.known, [one.id for one in some if not one.dead])
+        await self._bury([one for one in some if one.dead], there)
+        new: list[Record] = []
+        other: list[Record] = []
+        for one in some:
+            if one.dead:
+                continue
+            leaves_there, dead = known.get(one.id, ("", True))
+            if one.id in self._goal.skip or self._is_left_out(one):
+                self.changed["skipped"] += 1
+            elif leaves_there and leaves_there == leaves_of(one):
+                self.changed["unchanged"] += 1
+            elif dead:
+                new.append(one)
+            else:
+                other.append(one)
+        if self._goal.dry_run:
+            await self._foresee(new, other)
+            return
+        await self._write(new)
+        await self._write(other)
+        await self._settle(new, "created")
+        await self._settle(other, "replaced")
+
+    async def _bury(self, some: Sequence[Record], there: There) -> None:
+        """Have it be known that documents are dead, where nothing is known of them."""
+        if some and not self._goal.dry_run:
+            known = await finished(there.has, [one.id for one in some])
+            await self._write([one for one in some if one.id not in known])
+
+    def _is_left_out(self, record: Record) -> bool:
+        type_ = kinds.decode(best(record)).type
+        return isinstance(type_, str) and type_ in self._options["left_out"]
+
+    async def _foresee(self, new: Sequence[Record], other: Sequence[Record]) -> None:
+        for one in new:
+            self._deed("created", "create", one.id)
+        alike = {
+            row.key for row in await self._rows(other) if self._is_same(other, row)
+        }
+        for one in other:
+            if one.id in alike:
+                self.changed["unchanged"] += 1
+            else:
+                self._deed("replaced", "replace", one.id)
+
+    async def _write(self, some: Sequence[Record]) -> None:
+        """Write revisions as they were, of those that have any."""
+        docs = [(one, leaf) for one in some if one.winner for leaf in one.leaves]
+        if docs:
+            self._note(await self._sent(docs, new_edits=False))
+
+    async def _settle(self, some: Sequence[Record], deed: str) -> None:
+        """Have everybody read what the vault has, on top of what is read else."""
+        todo = {one.id: one for one in some if one.id not in self.failed}
+        sent: set[str] = set()
+        # What is new has the revisions that were written, if all went well.
+        whole = deed != "created" or not all(one.winner for one in some)
+        for _ in range(ROUNDS):
+            rows = {
+                row.key: row for row in await self._rows([*todo.values()], whole=whole)
+            }
+            whole = True
+            for id_, one in list(todo.items()):
+                row = rows.get(id_)
+                if row is not None and self._is_done(one, row):
+                    del todo[id_]
+                    mine = id_ in sent or (one.winner and deed == "created")
+                    exact = row.revision == one.winner
+                    self._deed_done(deed if mine or exact else "unchanged")
+                    await self._without_strangers(one, row)
+            if not todo:
+                return
+            docs: list[tuple[Record, Raw]] = []
+            for id_, one in todo.items():
+                docs += self._step(one, rows.get(id_))
+            sent |= todo.keys()
+            answers = await self._sent(docs, new_edits=True)
+            self._note([one for one in answers if one.word != "conflict"])
+            todo = {id_: one for id_, one in todo.items() if id_ not in self.failed}
+        for id_ in todo:
+            self.failed[id_] = "somebody else goes on changing it"
+
+    def _is_done(self, one: Record, row: Row) -> bool:
+        if one.winner and row.lives and row.revision == one.winner:
+            return True
+        # A revision that is there, below strangers that are to go, comes up again.
+        comes = self._goal.exact and one.winner in row.conflicts
+        return not comes and self._is_same([one], row)
+
+    def _is_same(self, some: Sequence[Record], row: Row) -> bool:
+        one = next(one for one in some if one.id == row.key)
+        if row.doc is None or not row.lives:
+            return False
+        return content(self._edited(one, row)) == content(row.doc)
+
+    def _step(self, one: Record, row: Row | None) -> list[tuple[Record, Raw]]:
+        """Return what to write so that what the vault has is what is read."""
+        if self._goal.exact and row is not None and one.winner in row.conflicts:
+            return self._ends(one, row)
+        return [(one, Raw(encoder.encode(self._edited(one, row))))]
+
+    def _ends(self, one: Record, row: Row) -> list[tuple[Record, Raw]]:
+        """Return the ends of all leaves that live and that the vault has not."""
+        mine = set(leaves_of(one).splitlines())
+        lost = [rev for rev in (row.revision, *row.conflicts) if rev not in mine]
+        said = [{"_id": one.id, "_rev": rev, "_deleted": True} for rev in lost]
+        return [(one, Raw(encoder.encode(end))) for end in said]
+
+    def _edited(self, one: Record, row: Row | None) -> dict[str, Any]:
+        """Return the document as a new revision on top of what is there."""
+        said: dict[str, Any] = msgspec.json.decode(best(one))
+        for word in NO_CONTENT:
+            said.pop(word, None)
+        if row is not None and row.lives:
+            said["_rev"] = row.revision
+        if one.winner == "" and "_attachments" in said:
+            self._drop_stubs(one, said, row)
+        return said
+
+    def _drop_stubs(self, one: Record, said: dict[str, Any], row: Row | None) -> None:
+        """Leave out attachments that neither the backup nor the server has."""
+        there = (row.doc if row and row.doc else {}).get("_attachments", {})
+        for name, file in list(said["_attachments"].items()):
+            known = there.get(name, {}).get("digest")
+            if isinstance(file, dict) and (
+                "data" in file or (known and known == file.get("digest"))
+            ):
+                continue
+            del said["_attachments"][name]
+            stub = f"{one.id}/{name}"
+            if stub not in self.stubs:
+                self.stubs.append(stub)
+        if not said["_attachments"]:
+            del said["_attachments"]
+
+    async def _without_strangers(self, one: Record, row: Row) -> None:
+        """Delete conflicting revisions that the vault has not, where it is exact."""
+        if self._goal.exact and row.conflicts:
+            ends = self._ends(one, row)
+            # What is read stays, even if it is an edit of ours.
+            ends = [end for end in ends if leaves.decode(end[1]).rev != row.revision]
+            if ends:
+                self._note(await self._sent(ends, new_edits=True))
+
+    # What is not in the vault.
+
+    async def _clear(self, there: There) -> None:
+        others = there.others()
+        while some := await finished(next, others, None):
+            path = f"{in_url(self._goal.target)}/_all_docs?include_docs=true"
+            answer = await self._server.ask("POST", path, {"keys": some})
+            gone = [
+                row
+                for row in answer.read_as(Rows).rows
+                if row.lives
+                and row.key not in self._goal.skip
+                and (row.doc or {}).get("type") not in self._options["left_out"]
+            ]
+            for row in gone:
+                self._deed("deleted", "delete", row.key)
+            if gone and not self._goal.dry_run:
+                docs = [
+                    {"_id": row.key, "_rev": row.revision, "_deleted": True}
+                    for row in gone
+                ]
+                path = f"{in_url(self._goal.target)}/_bulk_docs"
+                answer = await self._server.ask("POST", path, {"docs": docs})
+                self._note(answer.read_as(list[Said]))
+
+    # Asking the server.
+
+    async def _rows(self, some: Sequence[Record], *, whole: bool = True) -> list[Row]:
+        if not some:
+            return []
+        path = f"{in_url(self._goal.target)}/_all_docs"
+        path += "?include_docs=true&conflicts=true" if whole else ""
+        answer = await self._server.ask(
+            "POST", path, {"keys": [one.id for one in some]}
+        )
+        found: list[Row] = answer.read_as(Rows).rows
+        return found
+
+    async def _sent(
+        self, docs: Sequence[tuple[Record, Raw]], *, new_edits: bool
+    ) -> list[Said]:
+        """Write documents; return what the server says of those that failed, or of all.
+
+        One that makes no sense has it refuse all that come with it.
+        """
+        path = f"{in_url(self._goal.target)}/_bulk_docs"
+        body = self._scratch / "body"
+        await finished(spilled, self._pieces(docs, new_edits=new_edits), body)
+        answer = await self._server.ask("POST", path, body=body, fine=REFUSED)
+        if answer.status not in REFUSED:
+            said: list[Said] = answer.read_as(list[Said])
+            return said
+        if len(docs) == 1:
+            refused: Said = answer.read_as(Said)
+            return [msgspec.structs.replace(refused, id=docs[0][0].id)]
+        half = len(docs) // 2
+        first = await self._sent(docs[:half], new_edits=new_edits)
+        return first + await self._sent(docs[half:], new_edits=new_edits)
+
+    def _pieces(
+        self, docs: Sequence[tuple[Record, Raw]], *, new_edits: bool
+    ) -> Iterator[bytes]:
+        yield b'{"new_edits":%s,"docs":[' % (b"true" if new_edits else b"false")
+        for number, (one, doc) in enumerate(docs):
+            if number:
+                yield b","
+            if one.files:
+                yield from self._with_files(one, doc)
+            else:
+                yield bytes(doc)
+        yield b"]}"
+
+    def _with_files(self, one: Record, doc: Raw) -> Iterator[bytes]:
+        """Give a document with what of it lies beside it put back in."""
+        said: dict[str, Any] = msgspec.json.decode(doc)
+        files = one.files.get(said.get("_rev", ""), {})
+        if "_revisions" not in said:
+            files = one.files.get(one.winner, {})
+        attached = said.pop("_attachments", {})
+        if said.get("_deleted") or not attached:
+            yield encoder.encode(said)
+            return
+        yield encoder.encode(said)[:-1] + b',"_attachments":{'
+        for number, (name, file) in enumerate(attached.items()):
+            known = ("content_type", "revpos")
+            about = {word: file[word] for word in known if word in file}
+            yield (b"," if number else b"") + encoder.encode(name) + b":"
+            yield encoder.encode(about)[:-1] + b',"data":"'
+            for piece in self._held.file(self._goal.name, files[name]):
+                yield base64.b64encode(piece)
+            yield b'"}'
+        yield b"}}"
+
+    # What comes of it.
+
+    def _note(self, answers: Sequence[Said]) -> None:
+        for one in answers:
+            if one.word:
+                self.failed[one.id] = printable(f"{one.word}: {one.reason}"[:500])
+
+    def _deed(self, count: str, verb: str, id_: str) -> None:
+        self.changed[count] += 1
+        self._say(f"{verb} {self._goal.target}/{id_}")
+
+    def _deed_done(self, count: str) -> None:
+        self.changed[count] += 1
+
+    def _say(self, text: str) -> None:
+        if self._goal.dry_run and len(self.plan) < MOST:
+            self.plan.append(text)
