@@ -29,6 +29,8 @@ class Action(StrEnum):
     """Give vaults up."""
     OPTOOLS_SETTINGS = "blockchain.optools.settings"
     """Back up and restore the console of a blockchain network."""
+    OPTOOLS_VIEW = "blockchain.optools.view"
+    """See how such a restore goes."""
     ACCOUNTS = "accounts"
     """Look after users and their tokens."""
     AUDIT = "audit"
@@ -44,7 +46,14 @@ class Role(StrEnum):
 
 
 LOOKING = frozenset(
-    {Action.ENTER, Action.READ, Action.METRICS, Action.BACKUP_READ, Action.AUDIT}
+    {
+        Action.ENTER,
+        Action.READ,
+        Action.METRICS,
+        Action.BACKUP_READ,
+        Action.OPTOOLS_VIEW,
+        Action.AUDIT,
+    }
 )
 """Actions that change nothing and hand out nothing that was put away."""
 

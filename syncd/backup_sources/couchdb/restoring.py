@@ -79,6 +79,7 @@ class Restoring:
         self._held = held
         self._options = options
         self._scratch = scratch
+        self._there: There | None = None
         self.changed = dict.fromkeys(
             ("created", "replaced", "deleted", "unchanged", "skipped"), 0
         )
@@ -89,17 +90,40 @@ class Restoring:
 
     async def run(self, told: Callable[[int], None]) -> None:
         """Do it; raise StorageError when it cannot go on."""
-        there = await asyncio.to_thread(There, self._scratch / "there")
-        try:
-            await self._survey(there)
-            found = self._batches()
-            while some := await finished(next, found, None):
-                await self._bring(some, there)
-                told(len(some))
-            if self._goal.exact:
-                await self._clear(there)
-        finally:
-            await asyncio.to_thread(there.close)
+        self._there = there = await asyncio.to_thread(There, self._scratch / "there")
+        await self._survey(there)
+        found = self._batches()
+        while some := await finished(next, found, None):
+            await self._bring(some, there)
+            told(len(some))
+        if self._goal.exact:
+            await self._clear(there)
+
+    async def undo(self) -> int:
+        """Delete what was made and is as it was made; return how many that were.
+
+        Raise StorageError.
+        """
+        gone = 0
+        if self._there is None:
+            return 0
+        made = self._there.all_made()
+        while some := await finished(next, made, None):
+            path = f"{in_url(self._goal.target)}/_all_docs"
+            answer = await self._server.ask("POST", path, {"keys": [*some]})
+            rows = [
+                row
+                for row in answer.read_as(Rows).rows
+                if row.lives and row.revision == some[row.key]
+            ]
+            await self._end(rows)
+            gone += len(rows)
+        return gone
+
+    async def close(self) -> None:
+        """Let go of what was noted."""
+        if self._there is not None:
+            await asyncio.to_thread(self._there.close)
 
     # What there is.
 
@@ -210,14 +234,18 @@ class Restoring:
                 row.key: row for row in await self._rows([*todo.values()], whole=whole)
             }
             whole = True
+            made: list[tuple[str, str]] = []
             for id_, one in list(todo.items()):
                 row = rows.get(id_)
                 if row is not None and self._is_done(one, row):
                     del todo[id_]
+                    made.append((id_, row.revision))
                     mine = id_ in sent or (one.winner and deed == "created")
                     exact = row.revision == one.winner
                     self._deed_done(deed if mine or exact else "unchanged")
                     await self._without_strangers(one, row)
+            if deed == "created" and self._there is not None:
+                await finished(self._there.made, made)
             if not todo:
                 return
             docs: list[tuple[Record, Raw]] = []
@@ -308,14 +336,17 @@ class Restoring:
             ]
             for row in gone:
                 self._deed("deleted", "delete", row.key)
-            if gone and not self._goal.dry_run:
-                docs = [
-                    {"_id": row.key, "_rev": row.revision, "_deleted": True}
-                    for row in gone
-                ]
-                path = f"{in_url(self._goal.target)}/_bulk_docs"
-                answer = await self._server.ask("POST", path, {"docs": docs})
-                self._note(answer.read_as(list[Said]))
+            if not self._goal.dry_run:
+                await self._end(gone)
+
+    async def _end(self, rows: Sequence[Row]) -> None:
+        if rows:
+            docs = [
+                {"_id": row.key, "_rev": row.revision, "_deleted": True} for row in rows
+            ]
+            path = f"{in_url(self._goal.target)}/_bulk_docs"
+            answer = await self._server.ask("POST", path, {"docs": docs})
+            self._note(answer.read_as(list[Said]))
 
     # Asking the server.
 

@@ -10,7 +10,7 @@ import msgspec
 
 from syncd import clock
 from syncd.backup_sources.contract import Around, Tell
-from syncd.backup_sources.couchdb import restoring
+from syncd.backup_sources.couchdb import restoring, whitelist
 from syncd.backup_sources.couchdb.holding import About, Held
 from syncd.backup_sources.couchdb.reading import Reading
 from syncd.backup_sources.couchdb.talking import Server, in_url
@@ -22,6 +22,12 @@ from syncd.vaults.contract import Staging, Vault
 KIND = "couchdb"
 SKIP = "skip"
 """The variable that names documents which are not restored, by database."""
+UNDO = "undo"
+"""The variable by which a restore that fails deletes what it has made."""
+WHITE_LIST = "white_list"
+"""The variable that names the databases of components and of settings."""
+MISSING = "missing"
+"""The variable by which a backup may lack databases that there are not."""
 
 _NAME = re.compile(r"[a-z_][a-z0-9_$()+/-]*", re.ASCII)
 
@@ -46,8 +52,7 @@ class CouchDB:
 
     async def back_up(self, wanted: Wanted, into: Staging, tell: Tell) -> Report:
         """Read databases into the staging, each as of one moment."""
-        if wanted.variables:
-            raise BadRequest(_strangers(wanted.variables, ""))
+        _check(wanted.variables, {MISSING})
         names = self._chosen(wanted.databases)
         scratch = await self._fresh("reading")
         count = _Counting(tell)
@@ -55,6 +60,8 @@ class CouchDB:
         try:
             async with Server(self._options, tell.line) as server:
                 version = await _version(server)
+                if wanted.variables.get(MISSING):
+                    names = [one for one in names if await _is_there(server, one)]
                 for name in names:
                     tell.line(f"reading {name}")
                     reading = Reading(server, name, self._options, scratch, count)
@@ -85,35 +92,30 @@ class CouchDB:
             raise BadRequest("a CouchDB has no paths; name databases")
         held = await asyncio.to_thread(Held, vault)
         goals = _goals(wanted, held.names, skip)
-        scratch = await self._fresh("restoring")
-        changed: dict[str, int] = {}
-        failed: dict[str, str] = {}
-        plan: list[str] = []
-        done: list[str] = []
+        outcome = _Outcome()
         async with Server(self._options, tell.line) as server:
             count = _Counting(tell)
+            works: list[restoring.Restoring] = []
             for goal in goals:
                 tell.line(f"restoring {goal.name} to {goal.target}")
+                scratch = await self._fresh(f"restoring {len(works)}")
                 work = restoring.Restoring(server, goal, held, self._options, scratch)
+                works.append(work)
                 try:
                     await work.run(lambda docs: count(docs, 0))
                 except StorageError as error:
-                    failed[goal.target] = str(error)
+                    outcome.failed[goal.target] = str(error)
                 _say_all(tell, goal, work)
-                plan += work.plan[: restoring.MOST - len(plan)]
-                for deed, number in work.changed.items():
-                    changed[deed] = changed.get(deed, 0) + number
-                if work.failed and goal.target not in failed:
-                    failed[goal.target] = _together(work.failed)
-                if goal.target in failed:
+                outcome.take(goal, work)
+                if outcome.failed:
                     break  # What comes after it would have to be taken back, too.
-                done.append(goal.name)
+            await _conclude(server, wanted, works, outcome, tell)
         return Report(
-            databases=done,
+            databases=outcome.done,
             origin={"kind": KIND},
-            failed=failed,
-            changed=changed,
-            plan=plan,
+            failed=outcome.failed,
+            changed=outcome.changed,
+            plan=outcome.plan,
         )
 
     async def evicted(self, vault: Vault, tell: Tell) -> None:
@@ -172,6 +174,43 @@ class _Counting:
         self._tell.progress(progress)
 
 
+class _Outcome:
+    """What came of the databases that were restored."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.changed: dict[str, int] = {}
+        self.failed: dict[str, str] = {}
+        self.plan: list[str] = []
+
+    def take(self, goal: restoring.Goal, work: restoring.Restoring) -> None:
+        """Take in what came of one."""
+        self.plan += work.plan[: restoring.MOST - len(self.plan)]
+        for deed, number in work.changed.items():
+            self.changed[deed] = self.changed.get(deed, 0) + number
+        if work.failed and goal.target not in self.failed:
+            self.failed[goal.target] = _together(work.failed)
+        if goal.target not in self.failed:
+            self.done.append(goal.name)
+
+
+async def _conclude(
+    server: Server,
+    wanted: Restoring,
+    works: Sequence[restoring.Restoring],
+    outcome: _Outcome,
+    tell: Tell,
+) -> None:
+    """Do what was asked for besides, now that it is known how it went."""
+    if outcome.failed and wanted.variables.get(UNDO):
+        await _undone(works, tell)
+    white_list = wanted.variables.get(WHITE_LIST)
+    if white_list and not outcome.failed and not wanted.dry_run:
+        await _listed(server, white_list, tell)
+    for work in works:
+        await work.close()
+
+
 async def _version(server: Server) -> str:
     said = (await server.ask("GET", "")).read()
     return str(said.get("version", "")) if isinstance(said, dict) else ""
@@ -187,9 +226,13 @@ def _origin(version: str, abouts: Sequence[About], window: float) -> dict[str, A
         "server": version,
         "databases": kept,
         # Between the first and the last, something may be in one and not in another.
-        "window_ms": round(1000 * max(window, max(moments) - min(moments))),
+        "window_ms": round(1000 * max(window, _width(moments))),
         "documents": sum(about.docs for about in abouts),
     }
+
+
+def _width(moments: Sequence[float]) -> float:
+    return max(moments) - min(moments) if moments else 0.0
 
 
 def _goals(
@@ -234,8 +277,7 @@ def _checked(said: Any) -> list[str]:
 
 
 def _skipped(variables: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    if variables.keys() - {SKIP}:
-        raise BadRequest(_strangers(variables, SKIP))
+    _check(variables, {SKIP, UNDO, WHITE_LIST})
     said = variables.get(SKIP, {})
     try:
         lists = msgspec.convert(said, dict[str, list[str]])
@@ -246,9 +288,34 @@ def _skipped(variables: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     return {name: frozenset(ids) for name, ids in lists.items()}
 
 
-def _strangers(variables: Mapping[str, Any], known: str) -> str:
-    name = next(name for name in variables if name != known)
-    return f"there is no variable {name!r} here; known are {known or 'none'}"
+def _check(variables: Mapping[str, Any], known: set[str]) -> None:
+    if strangers := sorted(variables.keys() - known):
+        raise BadRequest(
+            f"there is no variable {strangers[0]!r} here; known are"
+            f" {', '.join(sorted(known))}"
+        )
+
+
+async def _is_there(server: Server, name: str) -> bool:
+    return (await server.ask("GET", in_url(name), fine=(404,))).status != 404
+
+
+async def _undone(works: Sequence[restoring.Restoring], tell: Tell) -> None:
+    for work in works:
+        try:
+            tell.line(f"{await work.undo()} documents that were made are deleted again")
+        except StorageError as error:
+            tell.line(f"what was made cannot be deleted again: {error}")
+
+
+async def _listed(server: Server, said: Mapping[str, Any], tell: Tell) -> None:
+    """Make the white list anew; all is restored, whatever becomes of that."""
+    try:
+        names = str(said["components"]), str(said["system"])
+        if await whitelist.rebuilt(server, *names):
+            tell.line("the white list was made anew")
+    except (StorageError, KeyError, TypeError) as error:
+        tell.line(f"the white list was not made anew: {error}")
 
 
 def _say_all(tell: Tell, goal: restoring.Goal, work: restoring.Restoring) -> None:

@@ -16,6 +16,7 @@ CREATE TABLE there (
     held INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID
 """
+_MADE = "CREATE TABLE made (id TEXT PRIMARY KEY, revision TEXT) WITHOUT ROWID"
 
 
 class Said(Struct, frozen=True):
@@ -72,6 +73,7 @@ class There:
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(_TABLE)
+        self._db.execute(_MADE)
 
     def put(self, rows: Sequence[tuple[str, str, bool]]) -> None:
         """Take ids with their leaves, and whether they are deleted."""
@@ -97,6 +99,17 @@ class There:
         """Return those of the ids that there is anything under."""
         ask = "SELECT 1 FROM there WHERE id = ?"
         return {id_ for id_ in ids if self._db.execute(ask, (id_,)).fetchone()}
+
+    def made(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Note that documents were made, with which revision."""
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", rows)
+
+    def all_made(self) -> Iterator[dict[str, str]]:
+        """Give what was made."""
+        found = self._db.execute("SELECT id, revision FROM made ORDER BY id")
+        while some := found.fetchmany(TOGETHER):
+            yield dict(some)
 
     def others(self) -> Iterator[list[str]]:
         """Give the living ids that the vault has not."""

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from syncd.backup_sources.contract import Around
+from syncd.backup_sources.couchdb import shown
 from syncd.backup_sources.couchdb.holding import Held
 from syncd.backup_sources.couchdb.options import CouchDBOptions
 from syncd.backup_sources.couchdb.source import CouchDB
@@ -382,6 +383,99 @@ class TestSent:
     async def test_what_is_no_backup_is_refused(self, bench, said):
         with pytest.raises((BadRequest, msgspec.ValidationError)):
             await bench.restore(bench.sent(said))
+
+
+class TestVariables:
+    async def test_what_was_made_is_deleted_again_when_it_fails(self, bench):
+        bench.couch.put("comp", "there", word="now")
+        docs = [{"_id": f"x{n}", "word": "a"} for n in range(5)]
+        docs += [{"_id": "there", "word": "then"}, {"_id": "_bad"}]
+        vault = bench.sent({"dbs": {"comp": {"docs": docs}}})
+        report = await bench.restore(vault, variables={"undo": True})
+
+        assert report.failed
+        assert set(bench.couch.docs("comp")) == {"there"}
+
+    async def test_a_backup_may_lack_what_there_is_not(self, bench):
+        bench.couch.ask("DELETE", "sys")
+        bench.couch.put("comp", "x", word="a")
+        wanted = Wanted(variables={"missing": True})
+        report = await bench.source().back_up(wanted, bench.stage(), bench.listener)
+
+        assert report.databases == ["comp"]
+
+    async def test_the_white_list_is_made_anew(self, bench):
+        docs: dict[str, dict[str, Any]] = {
+            "a": {"type": "fabric-ca", "ca_url": "https://ca.example.com:7054"},
+            "b": {
+                "type": "fabric-peer",
+                "api_url": "grpcs://peer1.example.com:7051",
+                "grpcwp_url": "http://proxy.example.com",
+                "operations_url": "ops.example.com",
+            },
+            "c": {"type": "other", "api_url": "https://no.example.com"},
+            "d": {
+                "type": "signature_collection",
+                "orgs2sign": [{"peers": ["https://peer2.example.com", 7]}, 1],
+            },
+        }
+        for id_, more in docs.items():
+            bench.couch.put("comp", id_, **more)
+        settings = {"deployer_url": "http://example.com", "word": "a"}
+        bench.couch.put("sys", "00_settings_athena", **settings)
+        vault, _ = await bench.back_up()
+        said = {"white_list": {"components": "comp", "system": "sys"}}
+        await bench.restore(vault, variables=said)
+        once = bench.couch.trees("sys")
+        await bench.restore(vault, variables=said)
+        doc = bench.couch.docs("sys")["00_settings_athena"]
+
+        assert doc.pop("url_safe_list") == [
+            "example.com:80",
+            "ca.example.com:7054",
+            "peer1.example.com:7051",
+            "proxy.example.com:80",
+            "ops.example.com:443",
+            "peer2.example.com:443",
+        ]
+        assert doc == {"_id": "00_settings_athena", **settings}
+        assert "made anew" in bench.listener.text
+        assert once != bench.couch.trees("sys")  # restored, and listed again
+
+    async def test_without_components_the_list_stays(self, bench):
+        bench.couch.put("sys", "00_settings_athena", url_safe_list=["a:1"])
+        vault, _ = await bench.back_up()
+        said = {"white_list": {"components": "comp", "system": "sys"}}
+        await bench.restore(vault, variables=said)
+
+        assert bench.couch.docs("sys")["00_settings_athena"]["url_safe_list"] == ["a:1"]
+
+
+class TestShown:
+    async def test_a_document_of_what_is_read(self, bench):
+        conflicted(bench.couch, "comp", "torn")
+        bench.couch.put("comp", "gone", word="a")
+        bench.couch.delete("comp", "gone")
+        data = base64.b64encode(bytes(range(256)) * 600).decode()
+        file = {"content_type": "a/b", "data": data}
+        bench.couch.put("sys", "large", _attachments={"it": file}, z=1, a=[1.5])
+        vault, _ = await bench.back_up()
+        heads = {"sys": {"start_timestamp": 1}, "comp": {"finish_timestamp": 2}}
+        said = b"".join(shown.databases({"heads": heads}, vault))
+        found = json.loads(said)
+
+        assert list(found) == ["sys", "comp"]
+        assert found["comp"] == {
+            "finish_timestamp": 2,
+            "docs": [{"_id": "torn", "_rev": "2-bb", "word": "won"}],
+        }
+        (doc,) = found["sys"]["docs"]
+        assert doc["_attachments"]["it"]["data"] == data
+        bench.couch.create("comp", "sys")
+        report = await bench.restore(bench.sent({"dbs": found}))
+        assert report.failed == {}
+        there = bench.couch.docs("sys")["large"]
+        assert there["_attachments"]["it"]["data"] == data
 
 
 READS = ["", "comp$", "_changes", "_bulk_get", "large/", "_security"]
