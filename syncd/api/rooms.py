@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from syncd import clock
 from syncd.api.backups import Backups
 from syncd.api.events import News
-from syncd.api.manners import DaemonManners
+from syncd.api.manners import DaemonManners, OpToolsManners
 from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
 
@@ -511,3 +511,8 @@ class Rooms(Struct, frozen=True, kw_only=True):
     """Another one, for what is kept apart."""
     state: Callable[[], StateView] = lambda: StateView(usable=True, last_stop="clean")
     daemon: DaemonManners = DaemonManners()
+    console: Backups | None = None
+    """A third one, for the databases of a blockchain network's console."""
+    conductor: Any = None
+    """Who restores these; an api.optools.conductor.Conductor, which knows of rooms."""
+    optools: OpToolsManners = OpToolsManners()

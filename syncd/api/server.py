@@ -15,13 +15,12 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from syncd import clock
-from syncd.api import daemon, front, openapi, sync_v1
+from syncd.api import daemon, front, openapi, optools, sync_v1
 from syncd.api.auth import Auth
-from syncd.api.backups import Backups, Counted
+from syncd.api.backups import Counted
 from syncd.api.gate import Gate
 from syncd.api.handler import Desk, Routes
 from syncd.api.listening import bound
-from syncd.api.manners import DaemonManners
 from syncd.api.metrics import Metrics
 from syncd.api.pace import Pace
 from syncd.api.rooms import Rooms
@@ -53,7 +52,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 def all_routes() -> Routes:
     """Return every address there is."""
-    return [*front.ROUTES, *sync_v1.routes(), *daemon.routes()]
+    return [*front.ROUTES, *sync_v1.routes(), *daemon.routes(), *optools.routes()]
 
 
 class Server:
@@ -120,23 +119,13 @@ class Server:
                 " admin --password-stdin`, or listen on 127.0.0.1 only"
             )
 
-    def add(
-        self,
-        *,
-        backups: Backups,
-        incremental: Backups | None,
-        copies: Counted,
-        daemon: DaemonManners,
-    ) -> None:
-        """Show the rooms of backups, which are opened when all else is at work."""
+    def add(self, *, copies: Counted, **rooms: Any) -> None:
+        """Show the rooms of backups, which are opened when all else is at work.
+
+        ``rooms`` are those of Rooms, by their names.
+        """
         desk = self._desk
-        desk.rooms = replace(
-            desk.rooms,
-            backups=backups,
-            incremental=incremental,
-            daemon=daemon,
-            opening=False,
-        )
+        desk.rooms = replace(desk.rooms, opening=False, **rooms)
         desk.metrics.measure(copies, desk.rooms.now)
 
     def renew(self) -> bool:

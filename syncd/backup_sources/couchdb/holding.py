@@ -129,7 +129,7 @@ class Keeping:
         self._lines.append(line)
         self._size += len(line)
         if self._size > LARGE or zlib.crc32(id_.encode()) & TOGETHER == 0:
-            self._flush()
+            self.flush()
 
     def attach(self, digest: str, file: BinaryIO) -> None:
         """Take an attachment by its SHA-256; raise StorageError."""
@@ -138,12 +138,13 @@ class Keeping:
 
     def end(self, about: About) -> None:
         """Take what there is to say of the database; raise StorageError."""
-        self._flush()
+        self.flush()
         said = encoder.encode(about)
         item = Item(path=f"{self._top}/{ABOUT}", size=len(said), mode=0o600)
         self._into.add(item, BytesIO(said))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Have the vault take what is waiting for its like; raise StorageError."""
         if not self._lines:
             return
         content = b"\n".join(self._lines) + b"\n"
