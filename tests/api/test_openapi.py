@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation.modes import GenerationMode
 
-from syncd.api import daemon, openapi
+from syncd.api import daemon, openapi, optools
 from syncd.api.server import Limits, Server, all_routes
 from tests.api.daemon.memory import MemoryBackups
 from tests.api.fakes import House
@@ -117,8 +117,8 @@ def url() -> Iterator[str]:
 
 ENDLESS = "/api/v1.0/events"
 
-THEIRS = {where for where, _ in daemon.routes()}
-"""What answers as the backup daemon did: bare names said to be JSON, for a start."""
+THEIRS = {where for where, _ in [*daemon.routes(), *optools.routes()]}
+"""What answers as others did: bare names said to be JSON, for a start."""
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))

@@ -37,7 +37,7 @@ def elapsed(said: Any) -> str:
     """Return how long something took that many milliseconds, in words."""
     if not isinstance(said, int | float | Decimal) or isinstance(said, bool):
         return "? sec"
-    took = Decimal(str(said))
+    took = Decimal(said)
     if took <= 0:
         return "0 secs"
     for length, unit in UNITS:

@@ -23,7 +23,6 @@ class Transaction(OpToolsHandler):
     """One transaction."""
 
     reads = Action.OPTOOLS_VIEW
-    changes = Action.OPTOOLS_VIEW
 
     @on("GET", content=ONE)
     async def look(self, transaction: str) -> None:
@@ -42,9 +41,6 @@ class Receiver(Transaction):
     async def receive(self, transaction: str) -> None:
         """Answer that it was received; nothing is done with it."""
         del transaction
-        if self.is_for_programs:
-            said = {"statusCode": 404, "msg": "route not found"}
-            raise Refused(HTTPStatus.NOT_FOUND, said)
         self.say({"message": "ok"})
 
 
@@ -63,4 +59,6 @@ class Transactions(OpToolsHandler):
         self.say({"matches": len(shown), "total": total, "webhooks": shown})
 
 
-ROUTES = [("/webhooks/txs/{transaction}", Receiver), ("/webhooks", Transactions)]
+ROUTES = [("/webhooks", Transactions)]
+FOR_BROWSERS = [("/webhooks/txs/{transaction}", Receiver)]
+FOR_PROGRAMS = [("/webhooks/txs/{transaction}", Transaction)]
