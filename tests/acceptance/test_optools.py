@@ -4,11 +4,13 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.acceptance.asking import wait_for
@@ -260,3 +262,91 @@ def test_what_is_attached_is_answered_as_it_was_sent(console):
     found = asked(console, "GET", f"/ak/api/v3/backups/{id_}").json()
 
     assert base64.b64decode(found["_attachments"]["a b"]).decode() == text
+
+
+def worker(daemon: Daemon) -> psutil.Process:
+    """Return the worker that does the job, once it has asked the server."""
+    assert daemon.process is not None
+    found: list[psutil.Process] = []
+
+    def is_there() -> bool:
+        assert daemon.process is not None
+        with suppress(psutil.Error):
+            found[:] = [
+                one
+                for one in psutil.Process(daemon.process.pid).children(recursive=True)
+                if "syncd.child.worker" in one.cmdline()
+                and any(c.raddr for c in one.net_connections("tcp"))
+            ]
+        return bool(found)
+
+    wait_for(is_there)
+    return found[0]
+
+
+def test_a_worker_that_is_killed_leaves_no_backup_in_progress(console, couch):
+    backed_up(console)
+    couch.faults({"path": "_bulk_get", "delay_ms": 600_000, "times": 1})
+    said = begun(console)
+    worker(console).kill()
+    wait_for(lambda: not asked(console, "GET", said["url"]).json()["in_progress"])
+    found = asked(console, "GET", said["url"]).json()
+
+    assert found["error"]
+    couch.faults()
+    backed_up(console)
+
+
+def hold(couch: Couch) -> None:
+    """Have the second write of a restore wait: something is restored by then."""
+    couch.faults(
+        {"path": "athena_system/_bulk_docs", "delay_ms": 600_000, "times": 1},
+    )
+
+
+def changed(couch: Couch) -> dict[str, Any]:
+    for name, id_ in (("athena_components", "dcba"), ("athena_system", "00_settings")):
+        couch.put(name, id_, word="now")
+    return {name: couch.docs(name) for name in NAMES}
+
+
+def is_written_over(couch: Couch, before: dict[str, Any]) -> bool:
+    """Tell whether a restore has begun to change what there was."""
+    there = couch.docs("athena_components")
+    return bool(there != before["athena_components"])
+
+
+def test_a_restore_whose_worker_is_killed_is_taken_back(console, couch):
+    couch.put("athena_system", "00_settings", word="then")
+    id_ = backed_up(console)["id"]
+    before = changed(couch)
+    hold(couch)
+    answer = asked(console, "PUT", f"/ak/api/v3/backups/{id_}", json={})
+    wait_for(lambda: is_written_over(couch, before), within=60)
+    worker(console).kill()
+    told = ended(console, answer)
+
+    assert told["status"] == "error"
+    assert "is back" in told["message"]
+    assert {name: couch.docs(name) for name in NAMES} == before
+
+
+def test_a_daemon_that_is_killed_under_a_restore_takes_it_back(console, couch):
+    couch.put("athena_system", "00_settings", word="then")
+    id_ = backed_up(console)["id"]
+    before = changed(couch)
+    hold(couch)
+    answer = asked(console, "PUT", f"/ak/api/v3/backups/{id_}", json={})
+    wait_for(lambda: is_written_over(couch, before), within=60)
+    console.kill()
+    couch.faults()
+    console.start()
+    where = httpx.URL(answer.json()["url"]).path
+    wait_for(lambda: asked(console, "GET", where).status_code == 200)
+    wait_for(lambda: "ts_completed" in asked(console, "GET", where).json())
+    told = asked(console, "GET", where).json()
+
+    assert told["status"] == "error"
+    assert "is back" in told["message"]
+    assert {name: couch.docs(name) for name in NAMES} == before
+    assert asked(console, "GET", "/ak/api/v3/backups").json() == {"ids": [id_]}
