@@ -32,7 +32,7 @@ from syncd.backup_sources.couchdb.talking import Server, TooMuch, in_url
 from syncd.errors import NotFound, StorageError
 from syncd.vaults.contract import Staging
 
-PAGE = 2000
+PAGE = 10_000
 """Changes that are asked for at once."""
 FIRST = 100
 MOST = 1000
@@ -258,14 +258,18 @@ class Reading:
             found.setdefault(one.id, []).extend(some)
             lost.discard(one.id)
         self._missing |= lost
+        found = {
+            id_: raws
+            for id_, raws in found.items()
+            if id_ in asked and id_ not in self._missing
+        }
+        parts = {id_: [leaves.decode(raw) for raw in found[id_]] for id_ in found}
+        await self._with_attachments(found, parts)
         rows: list[Row] = []
         size = 0
         for id_, raws in found.items():
-            if id_ in self._missing or id_ not in asked:
-                continue
-            parts = [leaves.decode(raw) for raw in raws]
-            best = winner(parts)
-            record = await self._record(id_, parts, raws, best)
+            best = winner(parts[id_])
+            record = await self._record(id_, parts[id_], raws, best)
             if id_ not in self._missing:
                 rows.append((id_, turn, record, best.deleted))
                 size += len(record or b"")
@@ -279,16 +283,8 @@ class Reading:
         if self._left_out and self._is_left_out(parts, raws, best):
             return None
         files: dict[str, dict[str, str]] = {}
-        if any(part.attachments for part in parts):
-            size = sum(
-                int(one.get("length", 0))
-                for part in parts
-                for one in part.attachments.values()
-            )
-            if size <= SMALL:
-                raws = await self._with_attachments(id_, parts)
-            else:
-                files = {part.rev: await self._saved(part) for part in parts}
+        if _attached(parts) > SMALL:
+            files = {part.rev: await self._saved(part) for part in parts}
         # A line is a document, and a line's end can only be space between its parts.
         plain = [Raw(bytes(raw).replace(b"\n", b" ")) for raw in raws]
         record = Record(
@@ -302,14 +298,29 @@ class Reading:
         type_ = kinds.decode(raws[parts.index(best)]).type
         return isinstance(type_, str) and type_ in self._left_out
 
-    async def _with_attachments(self, id_: str, parts: Sequence[Leaf]) -> list[Raw]:
-        change = Change(id_, [Revision(part.rev) for part in parts])
-        how = "revs=true&attachments=true"
-        results, _ = await self._got([change], how, alone=True)
-        got = [got.ok for one in results for got in one.docs if got.ok is not NOTHING]
-        if len(got) < len(parts):
-            self._missing.add(id_)
-        return got
+    async def _with_attachments(
+        self, found: dict[str, list[Raw]], parts: Mapping[str, Sequence[Leaf]]
+    ) -> None:
+        """Put those documents whose attachments are small in place with them."""
+        sizes = {id_: _attached(some) for id_, some in parts.items()}
+        todo = [id_ for id_, size in sizes.items() if 0 < size <= SMALL]
+        while todo:
+            some, size = [todo.pop()], 0
+            while todo and size < int(self._options["batch"]) // 4:
+                some.append(todo.pop())
+                size += sizes[some[-1]]
+            asked = [
+                Change(id_, [Revision(part.rev) for part in parts[id_]]) for id_ in some
+            ]
+            how = "revs=true&attachments=true"
+            results, _ = await self._got(asked, how, alone=True)
+            got: dict[str, list[Raw]] = {id_: [] for id_ in some}
+            for one in results:
+                got[one.id] += [leaf.ok for leaf in one.docs if leaf.ok is not NOTHING]
+            for id_, raws in got.items():
+                if len(raws) < len(parts[id_]):
+                    self._missing.add(id_)
+                found[id_] = raws
 
     async def _saved(self, leaf: Leaf) -> dict[str, str]:
         """Return the SHA-256 of a leaf's attachments, which are files by that name."""
@@ -323,6 +334,15 @@ class Reading:
                 return {}
             saved[name] = await finished(_named, temporary)
         return saved
+
+
+def _attached(parts: Sequence[Leaf]) -> int:
+    """Return how many bytes of attachments a document has, of all its leaves."""
+    return sum(
+        max(1, int(one.get("length", 0)))
+        for part in parts
+        for one in part.attachments.values()
+    )
 
 
 def _named(file: Path) -> str:

@@ -7,18 +7,16 @@ it is the revision before.
 """
 
 import asyncio
-import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 
 from syncd.backup_sources.couchdb.comparing import (
-    NO_CONTENT,
     best,
     content,
+    edited,
     joined,
     leaves_of,
 )
@@ -28,12 +26,12 @@ from syncd.backup_sources.couchdb.holding import (
     encoder,
     kinds,
     leaves,
-    spilled,
 )
 from syncd.backup_sources.couchdb.reading import PAGE, changes
 from syncd.backup_sources.couchdb.spool import finished
 from syncd.backup_sources.couchdb.talking import Server, in_url
 from syncd.backup_sources.couchdb.there import Row, Rows, Said, There
+from syncd.backup_sources.couchdb.writing import Writing
 from syncd.text import printable
 
 TOGETHER = 500
@@ -44,9 +42,6 @@ ROUNDS = 5
 
 MOST = 1000
 """Deeds, and documents that failed, that are named."""
-
-REFUSED = (400, 403, 409, 412, 413)
-"""Statuses that say something of a document, not of the server."""
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -80,6 +75,8 @@ class Restoring:
         self._options = options
         self._scratch = scratch
         self._there: There | None = None
+        self._since: Any = 0
+        self._writing = Writing(server, goal.target, held, goal.name, scratch)
         self.changed = dict.fromkeys(
             ("created", "replaced", "deleted", "unchanged", "skipped"), 0
         )
@@ -92,10 +89,28 @@ class Restoring:
         """Do it; raise StorageError when it cannot go on."""
         self._there = there = await asyncio.to_thread(There, self._scratch / "there")
         await self._survey(there)
+        limit = asyncio.Semaphore(int(self._options["parallel"]))
+
+        async def bring(some: Sequence[Record]) -> None:
+            try:
+                await self._bring(some, there)
+                told(len(some))
+            finally:
+                limit.release()
+
         found = self._batches()
-        while some := await finished(next, found, None):
-            await self._bring(some, there)
-            told(len(some))
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await limit.acquire()
+                    some = await finished(next, found, None)
+                    if some is None:
+                        break
+                    group.create_task(bring(some))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        if not self._goal.dry_run:
+            await self._look_again(there)
         if self._goal.exact:
             await self._clear(there)
 
@@ -136,15 +151,14 @@ class Restoring:
             if not goal.dry_run:
                 await self._create(path)
             return
-        since: Any = 0
         while True:
-            page = await changes(self._server, goal.target, since)
+            page = await changes(self._server, goal.target, self._since)
             rows = [
                 (one.id, joined(leaf.rev for leaf in one.changes), one.deleted)
                 for one in page.results
             ]
             await finished(there.put, rows)
-            since = page.last_seq
+            self._since = page.last_seq
             if len(page.results) < PAGE:
                 return
 
@@ -190,10 +204,34 @@ class Restoring:
         if self._goal.dry_run:
             await self._foresee(new, other)
             return
-        await self._write(new)
-        await self._write(other)
-        await self._settle(new, "created")
+        whole = [one for one in new if one.winner]
+        made = [(one.id, one.winner, leaves_of(one)) for one in whole]
+        await finished(there.expect, made)
+        await self._write([*whole, *other])
+        await self._settle([one for one in new if not one.winner], "created")
         await self._settle(other, "replaced")
+
+    async def _look_again(self, there: There) -> None:
+        """See that what was made is there, as the feed of changes tells it.
+
+        Where somebody was quicker and it is not what is read, it is written again.
+        """
+        while True:
+            page = await changes(self._server, self._goal.target, self._since)
+            rows = [
+                (one.id, joined(leaf.rev for leaf in one.changes))
+                for one in page.results
+            ]
+            await finished(there.see, rows)
+            self._since = page.last_seq
+            if len(page.results) < PAGE:
+                break
+        seen, others = await finished(there.judged)
+        self.changed["created"] += seen
+        found = self._batches()
+        while others and (some := await finished(next, found, None)):
+            left = [one for one in some if one.id in others and not one.dead]
+            await self._settle(left, "created")
 
     async def _bury(self, some: Sequence[Record], there: There) -> None:
         """Have it be known that documents are dead, where nothing is known of them."""
@@ -221,38 +259,33 @@ class Restoring:
         """Write revisions as they were, of those that have any."""
         docs = [(one, leaf) for one in some if one.winner for leaf in one.leaves]
         if docs:
-            self._note(await self._sent(docs, new_edits=False))
+            self._note(await self._writing.sent(docs, new_edits=False))
 
     async def _settle(self, some: Sequence[Record], deed: str) -> None:
         """Have everybody read what the vault has, on top of what is read else."""
         todo = {one.id: one for one in some if one.id not in self.failed}
         sent: set[str] = set()
-        # What is new has the revisions that were written, if all went well.
-        whole = deed != "created" or not all(one.winner for one in some)
         for _ in range(ROUNDS):
-            rows = {
-                row.key: row for row in await self._rows([*todo.values()], whole=whole)
-            }
-            whole = True
-            made: list[tuple[str, str]] = []
+            rows = {row.key: row for row in await self._rows([*todo.values()])}
+            made: list[tuple[str, str, str]] = []
             for id_, one in list(todo.items()):
                 row = rows.get(id_)
                 if row is not None and self._is_done(one, row):
                     del todo[id_]
-                    made.append((id_, row.revision))
+                    made.append((id_, row.revision, ""))
                     mine = id_ in sent or (one.winner and deed == "created")
                     exact = row.revision == one.winner
                     self._deed_done(deed if mine or exact else "unchanged")
                     await self._without_strangers(one, row)
             if deed == "created" and self._there is not None:
-                await finished(self._there.made, made)
+                await finished(self._there.expect, made)
             if not todo:
                 return
             docs: list[tuple[Record, Raw]] = []
             for id_, one in todo.items():
                 docs += self._step(one, rows.get(id_))
             sent |= todo.keys()
-            answers = await self._sent(docs, new_edits=True)
+            answers = await self._writing.sent(docs, new_edits=True)
             self._note([one for one in answers if one.word != "conflict"])
             todo = {id_: one for id_, one in todo.items() if id_ not in self.failed}
         for id_ in todo:
@@ -269,13 +302,13 @@ class Restoring:
         one = next(one for one in some if one.id == row.key)
         if row.doc is None or not row.lives:
             return False
-        return content(self._edited(one, row)) == content(row.doc)
+        return content(edited(one, row, self.stubs)) == content(row.doc)
 
     def _step(self, one: Record, row: Row | None) -> list[tuple[Record, Raw]]:
         """Return what to write so that what the vault has is what is read."""
         if self._goal.exact and row is not None and one.winner in row.conflicts:
             return self._ends(one, row)
-        return [(one, Raw(encoder.encode(self._edited(one, row))))]
+        return [(one, Raw(encoder.encode(edited(one, row, self.stubs))))]
 
     def _ends(self, one: Record, row: Row) -> list[tuple[Record, Raw]]:
         """Return the ends of all leaves that live and that the vault has not."""
@@ -284,33 +317,6 @@ class Restoring:
         said = [{"_id": one.id, "_rev": rev, "_deleted": True} for rev in lost]
         return [(one, Raw(encoder.encode(end))) for end in said]
 
-    def _edited(self, one: Record, row: Row | None) -> dict[str, Any]:
-        """Return the document as a new revision on top of what is there."""
-        said: dict[str, Any] = msgspec.json.decode(best(one))
-        for word in NO_CONTENT:
-            said.pop(word, None)
-        if row is not None and row.lives:
-            said["_rev"] = row.revision
-        if one.winner == "" and "_attachments" in said:
-            self._drop_stubs(one, said, row)
-        return said
-
-    def _drop_stubs(self, one: Record, said: dict[str, Any], row: Row | None) -> None:
-        """Leave out attachments that neither the backup nor the server has."""
-        there = (row.doc if row and row.doc else {}).get("_attachments", {})
-        for name, file in list(said["_attachments"].items()):
-            known = there.get(name, {}).get("digest")
-            if isinstance(file, dict) and (
-                "data" in file or (known and known == file.get("digest"))
-            ):
-                continue
-            del said["_attachments"][name]
-            stub = f"{one.id}/{name}"
-            if stub not in self.stubs:
-                self.stubs.append(stub)
-        if not said["_attachments"]:
-            del said["_attachments"]
-
     async def _without_strangers(self, one: Record, row: Row) -> None:
         """Delete conflicting revisions that the vault has not, where it is exact."""
         if self._goal.exact and row.conflicts:
@@ -318,7 +324,7 @@ class Restoring:
             # What is read stays, even if it is an edit of ours.
             ends = [end for end in ends if leaves.decode(end[1]).rev != row.revision]
             if ends:
-                self._note(await self._sent(ends, new_edits=True))
+                self._note(await self._writing.sent(ends, new_edits=True))
 
     # What is not in the vault.
 
@@ -350,71 +356,15 @@ class Restoring:
 
     # Asking the server.
 
-    async def _rows(self, some: Sequence[Record], *, whole: bool = True) -> list[Row]:
+    async def _rows(self, some: Sequence[Record]) -> list[Row]:
         if not some:
             return []
-        path = f"{in_url(self._goal.target)}/_all_docs"
-        path += "?include_docs=true&conflicts=true" if whole else ""
+        path = f"{in_url(self._goal.target)}/_all_docs?include_docs=true&conflicts=true"
         answer = await self._server.ask(
             "POST", path, {"keys": [one.id for one in some]}
         )
         found: list[Row] = answer.read_as(Rows).rows
         return found
-
-    async def _sent(
-        self, docs: Sequence[tuple[Record, Raw]], *, new_edits: bool
-    ) -> list[Said]:
-        """Write documents; return what the server says of those that failed, or of all.
-
-        One that makes no sense has it refuse all that come with it.
-        """
-        path = f"{in_url(self._goal.target)}/_bulk_docs"
-        body = self._scratch / "body"
-        await finished(spilled, self._pieces(docs, new_edits=new_edits), body)
-        answer = await self._server.ask("POST", path, body=body, fine=REFUSED)
-        if answer.status not in REFUSED:
-            said: list[Said] = answer.read_as(list[Said])
-            return said
-        if len(docs) == 1:
-            refused: Said = answer.read_as(Said)
-            return [msgspec.structs.replace(refused, id=docs[0][0].id)]
-        half = len(docs) // 2
-        first = await self._sent(docs[:half], new_edits=new_edits)
-        return first + await self._sent(docs[half:], new_edits=new_edits)
-
-    def _pieces(
-        self, docs: Sequence[tuple[Record, Raw]], *, new_edits: bool
-    ) -> Iterator[bytes]:
-        yield b'{"new_edits":%s,"docs":[' % (b"true" if new_edits else b"false")
-        for number, (one, doc) in enumerate(docs):
-            if number:
-                yield b","
-            if one.files:
-                yield from self._with_files(one, doc)
-            else:
-                yield bytes(doc)
-        yield b"]}"
-
-    def _with_files(self, one: Record, doc: Raw) -> Iterator[bytes]:
-        """Give a document with what of it lies beside it put back in."""
-        said: dict[str, Any] = msgspec.json.decode(doc)
-        files = one.files.get(said.get("_rev", ""), {})
-        if "_revisions" not in said:
-            files = one.files.get(one.winner, {})
-        attached = said.pop("_attachments", {})
-        if said.get("_deleted") or not attached:
-            yield encoder.encode(said)
-            return
-        yield encoder.encode(said)[:-1] + b',"_attachments":{'
-        for number, (name, file) in enumerate(attached.items()):
-            known = ("content_type", "revpos")
-            about = {word: file[word] for word in known if word in file}
-            yield (b"," if number else b"") + encoder.encode(name) + b":"
-            yield encoder.encode(about)[:-1] + b',"data":"'
-            for piece in self._held.file(self._goal.name, files[name]):
-                yield base64.b64encode(piece)
-            yield b'"}'
-        yield b"}}"
 
     # What comes of it.
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from msgspec import Struct
@@ -16,7 +17,11 @@ CREATE TABLE there (
     held INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID
 """
-_MADE = "CREATE TABLE made (id TEXT PRIMARY KEY, revision TEXT) WITHOUT ROWID"
+_MADE = """
+CREATE TABLE made (
+    id TEXT PRIMARY KEY, revision TEXT, leaves TEXT, seen INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID
+"""
 
 
 class Said(Struct, frozen=True):
@@ -69,6 +74,7 @@ class There:
 
     def __init__(self, file: Path) -> None:
         file.unlink(missing_ok=True)
+        self._lock = Lock()
         self._db = sqlite3.connect(file, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
@@ -77,7 +83,7 @@ class There:
 
     def put(self, rows: Sequence[tuple[str, str, bool]]) -> None:
         """Take ids with their leaves, and whether they are deleted."""
-        with self._db:
+        with self._lock, self._db:
             self._db.executemany(
                 "INSERT OR REPLACE INTO there (id, leaves, dead) VALUES (?, ?, ?)", rows
             )
@@ -85,7 +91,7 @@ class There:
     def known(self, ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """Return what there is under these ids, and note that the vault has them."""
         found: dict[str, tuple[str, bool]] = {}
-        with self._db:
+        with self._lock, self._db:
             for id_ in ids:
                 ask = "SELECT leaves, dead FROM there WHERE id = ?"
                 row = self._db.execute(ask, (id_,)).fetchone()
@@ -98,15 +104,31 @@ class There:
     def has(self, ids: Sequence[str]) -> set[str]:
         """Return those of the ids that there is anything under."""
         ask = "SELECT 1 FROM there WHERE id = ?"
-        return {id_ for id_ in ids if self._db.execute(ask, (id_,)).fetchone()}
+        with self._lock:
+            return {id_ for id_ in ids if self._db.execute(ask, (id_,)).fetchone()}
 
-    def made(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Note that documents were made, with which revision."""
-        with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", rows)
+    def expect(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Note that documents are made: with which revision, and which leaves."""
+        with self._lock, self._db:
+            ask = "INSERT OR REPLACE INTO made (id, revision, leaves) VALUES (?, ?, ?)"
+            self._db.executemany(ask, rows)
+
+    def see(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Take in the leaves that documents have now."""
+        with self._lock, self._db:
+            ask = "UPDATE made SET seen = 1 WHERE id = ? AND leaves = ?"
+            self._db.executemany(ask, rows)
+
+    def judged(self) -> tuple[int, set[str]]:
+        """Return how many are as they were to become, and the ids of the others."""
+        with self._lock:
+            ask = "SELECT count(*) FROM made WHERE seen"
+            (seen,) = self._db.execute(ask).fetchone()
+            found = self._db.execute("SELECT id FROM made WHERE NOT seen")
+            return seen, {row[0] for row in found}
 
     def all_made(self) -> Iterator[dict[str, str]]:
-        """Give what was made."""
+        """Give the revisions of what was made."""
         found = self._db.execute("SELECT id, revision FROM made ORDER BY id")
         while some := found.fetchmany(TOGETHER):
             yield dict(some)

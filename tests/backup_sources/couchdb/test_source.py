@@ -479,7 +479,7 @@ class TestShown:
 
 
 READS = ["", "comp$", "_changes", "_bulk_get", "large/", "_security"]
-WRITES = ["PUT /comp$", "_changes", "_bulk_docs", "_all_docs"]
+WRITES = ["PUT /comp$", "_changes", "_bulk_docs"]
 
 
 class TestFaults:
@@ -538,6 +538,40 @@ class TestFaults:
 
         assert report.failed == {}
         assert bench.couch.trees("comp") == before
+
+    @pytest.mark.parametrize("path", ["_changes", "_bulk_docs", "_all_docs"])
+    async def test_so_does_one_that_writes_over_what_is_there(self, bench, path):
+        bench.couch.put("comp", "x", word="then")
+        vault, _ = await bench.back_up()
+        bench.couch.put("comp", "x", word="now")
+        bench.couch.faults({"path": path, "status": 503, "times": 2})
+        report = await bench.restore(vault, databases=["comp"])
+
+        assert report.failed == {}
+        assert bench.couch.docs("comp")["x"]["word"] == "then"
+
+    async def test_what_somebody_writes_meanwhile_is_below_what_was_restored(
+        self, bench, monkeypatch
+    ):
+        from syncd.backup_sources.couchdb import restoring
+
+        bench.couch.write("comp", [{"_id": f"x{n}", "word": "then"} for n in range(9)])
+        vault, _ = await bench.back_up()
+        bench.couch.create("comp")
+        look_again = restoring.Restoring._look_again
+
+        async def quicker(self, there):
+            bench.couch.put("comp", "x3", word="now")
+            await look_again(self, there)
+
+        monkeypatch.setattr(restoring.Restoring, "_look_again", quicker)
+        report = await bench.restore(vault, databases=["comp"])
+
+        assert report.failed == {}
+        assert report.changed["created"] == 9
+        words = {doc["word"] for doc in bench.couch.docs("comp").values()}
+        assert words == {"then"}
+        assert bench.couch.trees("comp")["x3"]["winner"].startswith("3-")
 
     async def test_an_edit_whose_answer_was_lost_is_made_once(self, bench):
         bench.couch.put("comp", "x", word="then")
