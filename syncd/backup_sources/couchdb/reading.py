@@ -25,6 +25,7 @@ from syncd.backup_sources.couchdb.holding import (
     encoder,
     kinds,
     leaves,
+    order,
     winner,
 )
 from syncd.backup_sources.couchdb.spool import Row, Spool, finished
@@ -268,8 +269,13 @@ class Reading:
         rows: list[Row] = []
         size = 0
         for id_, raws in found.items():
-            best = winner(parts[id_])
-            record = await self._record(id_, parts[id_], raws, best)
+            # In their own order: the server's may be another one the next time.
+            raws.sort(key=lambda raw: order(leaves.decode(raw).rev))
+            known = [leaves.decode(raw) for raw in raws]
+            if not known:
+                continue
+            best = winner(known)
+            record = await self._record(id_, known, raws, best)
             if id_ not in self._missing:
                 rows.append((id_, turn, record, best.deleted))
                 size += len(record or b"")

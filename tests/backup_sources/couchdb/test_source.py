@@ -83,6 +83,14 @@ def kept(vault: FolderVault, name: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def documents(vault: FolderVault, name: str) -> dict[str, list[Any]]:
+    """Return all leaves of all documents, in the order in which they are kept."""
+    return {
+        record.id: [msgspec.json.decode(leaf) for leaf in record.leaves]
+        for record in Held(vault).records(name)
+    }
+
+
 def conflicted(couch: Couch, name: str, id_: str) -> None:
     """Write a document with two leaves that live, and one that was deleted."""
     revisions: list[tuple[list[str], dict[str, Any]]] = [
@@ -123,6 +131,9 @@ class TestTrees:
         assert done.failed == {}
         assert {name: couch.trees(name) for name in NAMES.values()} == before
         assert couchdb.dumped(couch, "comp") == dumps
+        again, _ = await bench.back_up()
+        for name in NAMES.values():
+            assert documents(again, name) == documents(vault, name)
         assert before["comp"]["torn"]["winner"] == "2-bb"
         assert set(before["comp"]["torn"]) == {"2-aa", "2-bb", "2-cc", "winner"}
         assert report.origin["documents"] == 3
