@@ -123,7 +123,9 @@ def tail(view: VaultView) -> dict[str, Any]:
     """Return what comes after the databases, without attachments."""
     summary = view.summary
     begun = milliseconds(summary.made)
-    end = begun + milliseconds(summary.seconds)
+    read = [one["moment"] for one in summary.origin.get("databases", {}).values()]
+    # It may have waited before it began.
+    end = milliseconds(max(summary.made + summary.seconds, *read, 0.0))
     trouble = summary.failed or next(iter(view.damaged), None)
     return {
         "in_progress": False,
