@@ -100,7 +100,9 @@ def url() -> Iterator[str]:
 
     async def serve() -> None:
         limits = Limits(rate=1e6, burst=1e6, grace=1)
-        rooms = msgspec.structs.replace(house.rooms, backups=MemoryBackups())
+        rooms = msgspec.structs.replace(
+            house.rooms, backups=MemoryBackups(), console=MemoryBackups()
+        )
         async with Server(rooms, [("127.0.0.1", 0)], limits=limits) as server:
             told.extend([asyncio.get_running_loop(), server.addresses[0][1]])
             started.set()
