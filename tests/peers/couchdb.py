@@ -5,6 +5,7 @@ Beside it, the program of other people that backs such servers up: ``dumped``.
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -171,13 +172,16 @@ def run(
     assert node, "make test needs node and npm"
     path = HOME / "node_modules" / "@cloudant" / "couchbackup" / "bin"
     command: Sequence[str] = [node, str(path / f"{program}.bin.js"), *more]
-    done = subprocess.run(
-        [*command, "--url", couch.url, "--db", database],
-        input=given,
-        capture_output=True,
-        check=False,
-        timeout=600,
-    )
+    with tempfile.TemporaryDirectory(prefix="couch", dir="/tmp") as folder:
+        # They leave what they note on the way.
+        done = subprocess.run(
+            [*command, "--url", couch.url, "--db", database],
+            input=given,
+            capture_output=True,
+            check=False,
+            timeout=600,
+            env={**os.environ, "TMPDIR": folder},
+        )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
