@@ -13,6 +13,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEBIAN_PACKAGES := borgbackup curl default-jre-headless mariadb-server openssh-server \
   postgresql rsync strace systemd zookeeper
 
+# The peers that are written for Node.
+COUCH := tests/peers/couch
+ifeq ($(shell command -v npm),)
+DEBIAN_PACKAGES += nodejs npm
+endif
+
 # How the benchmarks are run, as in: make bench BENCH='--quick --only copy'
 BENCH ?=
 
@@ -37,7 +43,7 @@ help: ## list these commands
 run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
 	@$(BIN)/syncd run --config config/syncd.yaml
 
-test: debian-packages check core-coverage ## everything: check, then every test
+test: debian-packages check core-coverage $(COUCH)/node_modules ## everything: check, then every test
 	$(BIN)/pytest -n 2 --dist loadfile --cov
 
 test: $(VENV)/share/zookeeper-3.9
@@ -61,7 +67,7 @@ check: $(VENV)/.tests docs ## format, lint, types, layers, documentation
 core-coverage: $(VENV)/.tests
 	$(BIN)/pytest -q -n 2 tests/core --cov=syncd.core --cov-fail-under=100
 
-bench: $(VENV)/.peers debian-packages ## measure, beside rsync, rclone, unison, ...
+bench: $(VENV)/.peers debian-packages $(COUCH)/node_modules ## measure, beside rsync, rclone, unison, ...
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 bench: DEBIAN_PACKAGES += lsyncd restic syncthing unison
@@ -70,7 +76,7 @@ docs: $(VENV)/.tests ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build
 
 clean: ## remove what make made; var/ and the examples stay
-	rm -rf $(VENV) build docs/_build *.egg-info .coverage .coverage.* \
+	rm -rf $(VENV) $(COUCH)/node_modules build docs/_build *.egg-info .coverage .coverage.* \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find syncd tests docs -name __pycache__ -prune -exec rm -rf {} +
 
@@ -101,6 +107,11 @@ $(VENV)/share/zookeeper-3.9: | $(VENV)/.tests
 	@tar -xzf $@.new/pyspark-4.0.1.tar.gz -C $@.new --strip-components=3 \
 	  --wildcards '*/jars/zookeeper-*3.9.*.jar'
 	@rm $@.new/pyspark-4.0.1.tar.gz && mv $@.new $@
+$(COUCH)/node_modules: $(COUCH)/package.json | debian-packages
+	@echo "Installing the CouchDB that tests speak to ..."
+	@cd $(COUCH) && npm install --omit=optional --ignore-scripts --no-package-lock \
+	  --no-audit --no-fund --loglevel=error
+	@touch $@
 
 debian-packages:
 	@command -v dpkg-query >/dev/null || exit 0; \

@@ -3,16 +3,19 @@
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
 from syncd import clock
 from syncd.api import cyborg
-from syncd.api.manners import CyborgManners, DaemonManners
+from syncd.api import optools as console
+from syncd.api.manners import CyborgManners, DaemonManners, OpToolsManners
+from syncd.api.optools.conductor import Conductor
 from syncd.api.records import Records
 from syncd.api.server import Server
+from syncd.backup import names
 from syncd.backup.marking import Notes
 from syncd.backup.plan import (
     Hooks,
@@ -34,24 +37,24 @@ from syncd.config.vault_folders import ELSEWHERE, FOLDERS
 from syncd.core import cron, retention
 from syncd.core.errand import Command, Part
 from syncd.core.job import RETRIES, Kind
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, SyncdError
 from syncd.parts import Parts
 from syncd.store import sealing
 from syncd.store.database import Store
 from syncd.store.sealing import Sealer
 
+OWN = "records"
+"""The kind of source that is our own records; where these are, we know."""
+
 LOCAL = "syncd.vaults.described:local"
 """What makes a store of vaults that is a local folder."""
 
+DOCUMENT = "syncd.backup_sources.couchdb.shown:databases"
+"""What makes one document of a vault of databases."""
+
+OPTOOLS = "optools"
+
 log = structlog.get_logger(__name__)
-
-
-class Shown(NamedTuple):
-    """What the API is shown besides the services."""
-
-    daemon: DaemonManners
-    machines: CyborgManners
-    records: Records
 
 
 class Copies:
@@ -62,22 +65,23 @@ class Copies:
         runner: Runner,
         services: Mapping[str, Service],
         works: list[Any],
-        shown: Shown,
+        **rooms: Any,
     ) -> None:
         self.runner = runner
         self.services = services
         self.works = works
         """What never ends by itself."""
-        self._shown = shown
+        self._rooms = rooms
 
     def show(self, server: Server) -> None:
         """Have the API answer for them, and for whole machines."""
-        server.mount(cyborg.routes(), self._shown.records, self._shown.machines)
         server.add(
+            [*cyborg.routes(), *console.routes()],
             backups=self.services["full"],
             incremental=self.services.get("incremental"),
+            console=self.services[OPTOOLS],
             copies=self.runner,
-            daemon=self._shown.daemon,
+            **self._rooms,
         )
 
 
@@ -89,7 +93,8 @@ async def opened(loaded: Config, parts: Parts) -> AsyncIterator[Copies]:
     """
     state = loaded.state.absolute()
     section = backup.read(loaded.backup)
-    chosen = plans(section, state, parts.storages, loaded.secrets())
+    own = {"index": str(state / "index.db"), "rules": str(loaded.rules.absolute())}
+    chosen = plans(section, state, parts.storages, loaded.secrets(), own)
     async with AsyncExitStack() as rooms:
         runner = Runner(
             parts.store,
@@ -112,12 +117,28 @@ async def opened(loaded: Config, parts: Parts) -> AsyncIterator[Copies]:
             scheduler = Scheduler(runner, services, clock.timestamp)
             await rooms.enter_async_context(scheduler)
             works.append(scheduler.task)
-        shown = Shown(
-            _manners(section, state, parts.store),
-            CyborgManners(names=loaded.names),
-            Records(parts.store, Sealer(state / sealing.FILE)),
+        optools = _optools_manners(section, state, chosen[OPTOOLS])
+        conductor = Conductor(
+            services[OPTOOLS],
+            parts.store,
+            optools,
+            now=clock.timestamp,
+            name=lambda later: names.at(
+                clock.timestamp() + later, chosen[OPTOOLS].zone
+            ),
+            after=lambda: _rules_read(parts),
         )
-        yield Copies(runner, services, works, shown)
+        await rooms.enter_async_context(conductor)
+        yield Copies(
+            runner,
+            services,
+            works,
+            daemon=_manners(section, state, parts.store),
+            conductor=conductor,
+            optools=optools,
+            records=Records(parts.store, Sealer(state / sealing.FILE)),
+            cyborg=CyborgManners(names=loaded.names),
+        )
 
 
 def plans(
@@ -125,11 +146,15 @@ def plans(
     state: Path,
     entries: Mapping[str, dict[str, Any]],
     secrets: frozenset[str],
+    own: Mapping[str, str],
 ) -> dict[str, Plan]:
-    """Return what is wanted, by the name of the store."""
+    """Return what is wanted, by the name of the store.
+
+    ``own`` are the options of a source of our own records.
+    """
     return {
         name: replace(
-            _plan(name, one, state), entries=dict(entries), secrets=sorted(secrets)
+            _plan(name, one, state, own), entries=dict(entries), secrets=sorted(secrets)
         )
         for name, one in section.sections().items()
     }
@@ -169,13 +194,38 @@ def _variables(source: Mapping[str, Any]) -> list[str]:
     return [*named, *always]
 
 
-def _plan(name: str, said: Section, state: Path) -> Plan:
+def _optools_manners(section: Backup, state: Path, plan: Plan) -> OpToolsManners:
+    """Return how the API for the console of a blockchain network behaves."""
+    said = section.optools or backup.OpTools()
+    options = plan.sources[plan.default].options if plan.sources else {}
+    known = options.get("databases", {})
+    databases = known if isinstance(known, dict) else {name: name for name in known}
+    return OpToolsManners(
+        databases=databases,
+        document=DOCUMENT,
+        body=said.body,
+        private_hooks=said.private_hooks,
+        spool=state / "jobs" / "scratch" / "uploads",
+    )
+
+
+async def _rules_read(parts: Parts) -> None:
+    """Have the rules be those of their file, which may have been restored."""
+    try:
+        await parts.rulebook.reload()
+    except SyncdError as error:
+        log.warning("rules not reloaded", action="restore", reason=str(error))
+
+
+def _plan(name: str, said: Section, state: Path, own: Mapping[str, str]) -> Plan:
     zone = said.zone(clock.zone())
     path = (said.store.path or state / FOLDERS[name]).absolute()
-    sources = _sources(said)
+    sources = _sources(said, own)
     default = next(iter(said.all_sources()))
-    policies = {"full": said.eviction, "partial": said.granular_eviction}
     calendars = {"full": said.keep, "partial": said.granular_keep}
+    policies = {"full": said.eviction, "partial": said.granular_eviction}
+    # What is said in counts stands in place of a policy that nobody said.
+    policies = {w: None if calendars[w] else text for w, text in policies.items()}
     retries = {
         kind: replace(policy, most=said.retries.get(kind, policy.most))
         for kind, policy in RETRIES.items()
@@ -214,13 +264,14 @@ def _store(said: Section, path: Path) -> Part:
     return Part(LOCAL if said.store.kind == "local" else said.store.kind, options)
 
 
-def _sources(said: Section) -> dict[str, Part]:
+def _sources(said: Section, own: Mapping[str, str]) -> dict[str, Part]:
     """Return the sources; one whose package is broken is left out, and told."""
     found = {}
     for name, source in said.all_sources().items():
         options = {key: value for key, value in source.items() if key != "kind"}
         try:
-            found[name] = _source(str(source["kind"]), options)
+            kind = str(source["kind"])
+            found[name] = _source(kind, {**own, **options} if kind == OWN else options)
         except ConfigError as error:
             log.warning(
                 "source left out", action="backup", source=name, reason=str(error)
@@ -284,6 +335,7 @@ def _timed(said: Section, default: str, zone: Any) -> list[Timed]:
                 jitter=jitter,
                 source=source,
                 databases=databases,
+                unless_younger=timing.unless_younger,
             )
         )
     for kind, at in ((Kind.VERIFY, said.verify), (Kind.DRILL, said.drill)):

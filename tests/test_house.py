@@ -26,6 +26,9 @@ HOUSE = Path(__file__).parents[1]
 WHOLE = {"acceptance", "benchmarks", "faults", "peers"}
 """Folders of tests that are about more than one module."""
 
+OTHERS = {"__pycache__", "_build", "node_modules"}
+"""Folders of what was made, or written by other people."""
+
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 NAMELESS = {"utils", "util", "helpers", "common", "misc"}
 
@@ -36,7 +39,7 @@ def texts() -> Iterator[tuple[Path, str]]:
     files = [file for place in places for file in place.rglob("*")]
     for file in [*files, *HOUSE.iterdir()]:
         inside = file.relative_to(HOUSE).parts
-        if file.is_file() and not {"__pycache__", "_build"} & set(inside):
+        if file.is_file() and not OTHERS & set(inside):
             try:
                 yield file, file.read_text()
             except UnicodeDecodeError:

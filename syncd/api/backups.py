@@ -12,6 +12,7 @@ from syncd.core.backup import (
     Sounded,
     VaultView,
 )
+from syncd.core.errand import Part
 from syncd.core.job import Job, Kind, State
 from syncd.core.retention import Decision
 from syncd.core.vault import Pin
@@ -241,8 +242,14 @@ class Backups(Protocol):
         """Pin a vault or take the pin away; raise NotFound."""
         ...
 
-    def download(self, name: str) -> AbstractAsyncContextManager[Archive]:
-        """Lend a vault's files as a zip; raise NotFound, Unavailable."""
+    def download(
+        self, name: str, form: Part | None = None
+    ) -> AbstractAsyncContextManager[Archive]:
+        """Lend a vault's files as a zip; raise NotFound, Unavailable.
+
+        With a ``form``, what that makes of the vault: whoever calls it with its options
+        and the vault gets bytes.
+        """
         ...
 
     async def upload(self, name: str, archive: Path, *, partial: bool, who: str) -> Job:

@@ -1,7 +1,7 @@
 """What the configuration says of how dialects behave."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 
@@ -42,3 +42,18 @@ class DaemonManners(Struct, frozen=True, kw_only=True):
     """The same, of incremental ones."""
     markers: Markers | None = None
     """None: there are none here."""
+
+
+class OpToolsManners(Struct, frozen=True, kw_only=True):
+    """How the API for a blockchain network's console behaves."""
+
+    databases: Mapping[str, str] = {}
+    """Names of the databases by what they are there for, in their order."""
+    document: str = ""
+    """What makes the document of a vault, for workers."""
+    body: int = 25 << 20
+    """Bytes of a body: a whole backup may be one."""
+    private_hooks: bool = False
+    """Whether web hooks may go to addresses that are not public."""
+    spool: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    """Where a backup that is sent lies until a vault is made of it."""

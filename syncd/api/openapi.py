@@ -62,6 +62,14 @@ PARTS: dict[str, dict[str, Any]] = {
         "description": "Number of a record.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "attachment": {
+        "description": "Name of what is attached.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "transaction": {
+        "description": "Id of a restore.",
+        "schema": {"type": "string", "minLength": 1},
+    },
     "more": {
         "description": "Anything; it makes no difference.",
         "schema": {"type": "string", "minLength": 1},
@@ -90,6 +98,10 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         "properties": {"status": {"const": "DOWN"}, "reason": {"type": "string"}},
         "required": ["status", "reason"],
         "additionalProperties": False,
+    },
+    "OpToolsProblem": {
+        "type": "object",
+        "description": "Why it was refused: in message, msg, msgs, error or reason.",
     },
     "DaemonProblem": {
         "type": ["object", "string"],

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from syncd import clock
 from syncd.api.backups import Backups
 from syncd.api.events import News
-from syncd.api.manners import CyborgManners, DaemonManners
+from syncd.api.manners import CyborgManners, DaemonManners, OpToolsManners
 from syncd.core.file import Alarm, Kind, Stamp
 from syncd.core.keeping import Loss
 
@@ -517,3 +517,8 @@ class Rooms(Struct, frozen=True, kw_only=True):
     records: "Records | None" = None
     """What is kept of whole machines."""
     cyborg: CyborgManners = CyborgManners()
+    console: Backups | None = None
+    """A third one, for the databases of a blockchain network's console."""
+    conductor: Any = None
+    """Who restores these; an api.optools.conductor.Conductor, which knows of rooms."""
+    optools: OpToolsManners = OpToolsManners()

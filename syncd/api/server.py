@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,21 +15,17 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from syncd import clock
-from syncd.api import daemon, front, openapi, sync_v1
+from syncd.api import daemon, front, openapi, optools, sync_v1
 from syncd.api.auth import Auth
-from syncd.api.backups import Backups, Counted
+from syncd.api.backups import Counted
 from syncd.api.gate import Gate
 from syncd.api.handler import Desk, Routes
 from syncd.api.listening import bound
-from syncd.api.manners import CyborgManners, DaemonManners
 from syncd.api.metrics import Metrics
 from syncd.api.pace import Pace
 from syncd.api.rooms import Rooms
 from syncd.core.address import is_loopback
 from syncd.errors import ConfigError
-
-if TYPE_CHECKING:
-    from syncd.api.records import Records
 
 LARGEST = 2**62
 """Tornado's own limit cuts the connection without a word; ours comes before."""
@@ -61,10 +57,10 @@ def first_routes() -> Routes:
 
 def all_routes() -> Routes:
     """Return every address there is."""
-    # A dialect that is loaded when all else is at work: it is large.
+    # Dialects that are loaded when all else is at work: they are large.
     from syncd.api import cyborg  # noqa: PLC0415
 
-    return [*first_routes(), *cyborg.routes()]
+    return [*first_routes(), *cyborg.routes(), *optools.routes()]
 
 
 class Server:
@@ -136,29 +132,15 @@ class Server:
                 " admin --password-stdin`, or listen on 127.0.0.1 only"
             )
 
-    def add(
-        self,
-        *,
-        backups: Backups,
-        incremental: Backups | None,
-        copies: Counted,
-        daemon: DaemonManners,
-    ) -> None:
-        """Show the rooms of backups, which are opened when all else is at work."""
-        desk = self._desk
-        desk.rooms = replace(
-            desk.rooms,
-            backups=backups,
-            incremental=incremental,
-            daemon=daemon,
-            opening=False,
-        )
-        desk.metrics.measure(copies, desk.rooms.now)
+    def add(self, routes: Routes = (), *, copies: Counted, **rooms: Any) -> None:
+        """Show the rooms of backups, which are opened when all else is at work.
 
-    def mount(self, routes: Routes, records: "Records", manners: CyborgManners) -> None:
-        """Answer at further addresses, and show the room behind them."""
+        ``rooms`` are those of Rooms, by their names. What is at further addresses is
+        answered, too.
+        """
         desk = self._desk
-        desk.rooms = replace(desk.rooms, records=records, cyborg=manners)
+        desk.rooms = replace(desk.rooms, opening=False, **rooms)
+        desk.metrics.measure(copies, desk.rooms.now)
         self._application.wildcard_router.add_rules(_specs(desk, routes))
 
     def renew(self) -> bool:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from syncd.backup.plan import Plan
 from syncd.backup.runner import Runner
 from syncd.core.backup import VaultView
-from syncd.core.errand import Advance, Deed
+from syncd.core.errand import Advance, Deed, Part
 from syncd.errors import Unavailable
 from syncd.supervisor import content
 
@@ -39,11 +41,17 @@ class Zip:
 
 @asynccontextmanager
 async def lent(
-    runner: Runner, plan: Plan, view: VaultView, run: Path
+    runner: Runner,
+    plan: Plan,
+    view: VaultView,
+    run: Path,
+    form: Part | None = None,
 ) -> AsyncIterator["Zip"]:
     """Lend the zip; raise Unavailable if the vault cannot be read.
 
-    ``run`` is the folder of sockets. The worker ends with this.
+    With a ``form`` it is what that makes of the vault: a part that, called with its
+    options and the vault, gives bytes. ``run`` is the folder of sockets.
+    The worker ends with this.
     """
     id = uuid4().hex[:12]
     socket = run / f"zip-{id}"
@@ -59,7 +67,7 @@ async def lent(
         id=f"download-{id}",
         folder=view.folder,
         vault=view.summary.name,
-        asked={"socket": str(socket)},
+        asked={"socket": str(socket), "form": msgspec.to_builtins(form)},
         told=told,
     )
     serving = asyncio.create_task(work, name=f"download {view.summary.name}")

@@ -29,6 +29,11 @@ def names(prefix: str, at: float, zone: tzinfo) -> Iterator[str]:
     return _names(f"{prefix}_" if prefix else "", at, zone)
 
 
+def at(moment: float, zone: tzinfo) -> str:
+    """Return how that moment is written in a name."""
+    return datetime.fromtimestamp(moment, zone).strftime(FORM)
+
+
 def checked(name: str) -> str:
     """Return the name if it is one that a vault can have; raise BadRequest."""
     if not _NAME.fullmatch(name):

@@ -78,6 +78,8 @@ class Timed(Struct, frozen=True, kw_only=True):
     """Seconds that a run may be put off, other for each run and each daemon."""
     source: str
     databases: list[Any] | None = None
+    unless_younger: float = 0.0
+    """Seconds; a backup is not made if a valid vault of the source is younger."""
 
     def request(self) -> BackupRequest:
         """Return what a backup of it asks for."""

@@ -238,6 +238,8 @@ class Service(Shelf):
         """Return the jobs that a schedule asks for at its time."""
         who = f"schedule {timed.name}"
         if timed.kind is Kind.BACKUP:
+            if await self._is_fresh(timed):
+                return []
             job = self._job(Kind.BACKUP, timed.request(), who, None)
             made = names.names("", job.created, self._plan.zone)
             return [(replace(job, schedule=timed.name), made)]
@@ -261,6 +263,15 @@ class Service(Shelf):
             job = self._job(Kind.EVICT, None, who, None, source=source)
             evictions.append(replace(job, asked=asked, priority=priority))
         return evictions
+
+    async def _is_fresh(self, timed: Timed) -> bool:
+        """Tell whether there is a vault that makes another one needless."""
+        since = self._runner.now() - timed.unless_younger
+        return timed.unless_younger > 0 and any(
+            view.valid and view.summary.made > since
+            for view in await self.vaults()
+            if view.summary.source == timed.source and not view.summary.partial
+        )
 
     async def _retain(self, job: Job) -> None:
         """Give up what the policies do not keep, after a backup that went well."""

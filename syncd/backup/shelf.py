@@ -12,6 +12,7 @@ from syncd.backup import lending, records
 from syncd.backup.plan import Plan
 from syncd.backup.runner import Runner
 from syncd.core.backup import DiskRoom, VaultView
+from syncd.core.errand import Part
 from syncd.core.job import Job, Kind, State
 from syncd.errors import NotFound
 from syncd.store import jobs, vaults
@@ -95,10 +96,13 @@ class Shelf:
         return list(await self._store.read(records.aside, self._plan.name))
 
     @asynccontextmanager
-    async def download(self, name: str) -> AsyncIterator[lending.Zip]:
+    async def download(
+        self, name: str, form: Part | None = None
+    ) -> AsyncIterator[lending.Zip]:
         """Lend a vault's files as a zip; raise NotFound, Unavailable."""
         view = await self.vault(name)
-        async with lending.lent(self._runner, self._plan, view, self._run) as archive:
+        lent = lending.lent(self._runner, self._plan, view, self._run, form)
+        async with lent as archive:
             yield archive
 
     def trouble(self) -> str:

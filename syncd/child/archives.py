@@ -1,7 +1,7 @@
 """Gives a vault's files away as a zip, to whoever connects to a socket first."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -20,16 +20,22 @@ def given(
     vault: Vault,
     path: Path,
     stopping: Callable[[], bool],
-    length: Callable[[int], None],
+    length: Callable[[int | None], None],
+    pieces: Iterator[bytes] | None = None,
 ) -> None:
     """Give the zip as frames, after ``length`` was told how long it is.
 
-    Raise StorageError if the vault is not what was stored: what was given before
-    is then of no use, and whoever takes it is told so.
+    With ``pieces`` it is these in place of a zip, and nobody knows how long. Raise
+    StorageError if the vault is not what was stored: what was given before is then of
+    no use, and whoever takes it is told so.
     """
     here = cast("LocalVault", vault)
-    items = list(here.items())
-    length(zipped.length(items))
+    if pieces is None:
+        items = list(here.items())
+        length(zipped.length(items))
+        pieces = zipped.stream(here, items)
+    else:
+        length(None)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(path))
         path.chmod(0o600)
@@ -42,7 +48,7 @@ def given(
     with taker:
         taker.settimeout(PATIENCE)
         try:
-            for piece in zipped.stream(here, items):
+            for piece in pieces:
                 _go_on(stopping)
                 taker.sendall(frame(Chunk(piece)))
             taker.sendall(frame(End()))

@@ -1,7 +1,7 @@
 """What a worker does: each deed in terms of the contracts of vaults and sources."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -329,14 +329,18 @@ async def _download(doing: Doing) -> Done:
     store = await asyncio.to_thread(doing.store)
     vault = await asyncio.to_thread(store.get, doing.vault)
     socket = Path(str(doing.work.asked["socket"]))
+    form = msgspec.convert(doing.work.asked.get("form"), Part | None)
 
-    def length(size: int) -> None:
+    def pieces() -> Iterator[bytes] | None:
+        return None if form is None else cast("Iterator[bytes]", made(form, vault))
+
+    def length(size: int | None) -> None:
         doing.say.progress(Progress(total_bytes=size))
 
     async with Entered(store.lend(doing.vault, "a download")):
         try:
             await stoppable(
-                lambda: archives.given(vault, socket, doing.stopping, length)
+                lambda: archives.given(vault, socket, doing.stopping, length, pieces())
             )
         finally:
             await whole(vault.damage)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, PlainValidator
 
 from syncd.config.daemon import Daemon
 from syncd.config.telling import Hook, Hooks, Mail, Notify, Seconds, Told
 from syncd.config.value import Value
-from syncd.core import cron, retention
+from syncd.core import cron, match, retention
 from syncd.core.job import Kind
 from syncd.document import Place
 from syncd.errors import BadRequest
@@ -116,6 +116,10 @@ class Timing(Value):
     databases: tuple[str, ...] | None = Field(
         default=None, description="only these of the source; without it, all of it"
     )
+    unless_younger: Seconds = Field(
+        default=0.0,
+        description="it is left out if a valid vault of the source is younger: 12h",
+    )
 
 
 class Section(Value):
@@ -212,6 +216,44 @@ class Section(Value):
         return self.sources or {DEFAULT: self.source or {"kind": "entries"}}
 
 
+NIGHTLY = (Timing(at="0 1 * * *", name="nightly", unless_younger=43_200.0),)
+AGES = "near 120d, 90d, 60d, 30d, 20d, 10d, 7d, 6d, 5d, 4d, 3d, 2d, 1d, 0d"
+
+
+class OpTools(Section):
+    """The store of a blockchain network's console, and how its API behaves."""
+
+    schedule: tuple[Timing, ...] = Field(
+        default=NIGHTLY,
+        description="when backups are made by themselves: at 1 at night",
+    )
+    jitter: Seconds = Field(
+        default=600.0, description="up to how much later than said a run begins: 5m"
+    )
+    eviction: Policy | None = Field(
+        default=AGES,
+        description="which vaults are given up after each backup: those that are not"
+        " nearest to one of these ages",
+    )
+    granular_eviction: Policy | None = Field(
+        default="7d/delete",
+        description="the same for vaults of what somebody sent to be restored",
+    )
+    body: Annotated[int, PlainValidator(match.size)] = Field(
+        default=25 << 20,
+        description="how large a body may be, which may be a whole backup: 100MiB",
+    )
+    private_hooks: bool = Field(
+        default=False,
+        description="whether clients may have addresses told of the end of a restore"
+        " that are not public",
+    )
+
+    def all_sources(self) -> dict[str, dict[str, Any]]:
+        """Return the sources by name: without any, syncd's own records."""
+        return self.sources or {DEFAULT: self.source or {"kind": "records"}}
+
+
 class Backup(Section):
     """All that is said of backups."""
 
@@ -227,13 +269,23 @@ class Backup(Section):
         " for clients that ask for incremental backups",
     )
 
+    optools: OpTools | None = Field(
+        default=None,
+        description="a store for the databases of a blockchain network's console;"
+        " without it, that of syncd's own records, and none is made by itself",
+    )
+
     def sections(self) -> dict[str, Section]:
         """Return the stores by name."""
         found: dict[str, Section] = {"full": self}
         if self.incremental is not None:
             found["incremental"] = self.incremental
+        found["optools"] = self.optools or OpTools(schedule=())
         return found
 
+
+FURTHER = ("incremental", "optools")
+"""Where further stores stand."""
 
 MODELS: dict[Place, type[BaseModel]] = {
     (): Backup,
@@ -247,6 +299,7 @@ MODELS: dict[Place, type[BaseModel]] = {
     ("notify", "mail"): Mail,
     ("notify", "web", "*"): Told,
     ("incremental",): Section,
+    ("optools",): OpTools,
     ("daemon",): Daemon,
 }
 """What stands where; ``*`` is any number."""
@@ -260,6 +313,6 @@ def read(said: Any) -> Backup:
 def model(place: Place) -> type[BaseModel]:
     """Return the model of what stands at a place of the section."""
     shape = tuple("*" if isinstance(part, int) else part for part in place)
-    if shape[:1] == ("incremental",) and len(shape) > 1:
+    if shape[:1] in [(name,) for name in FURTHER] and len(shape) > 1:
         shape = shape[1:]
     return MODELS.get(shape, Backup)

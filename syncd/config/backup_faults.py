@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from syncd.backup_sources import registry
-from syncd.config.backup import DEFAULT, Backup
+from syncd.config.backup import DEFAULT, FURTHER, Backup
 from syncd.document import Fault, Place
 from syncd.errors import ConfigError
 
@@ -24,7 +24,8 @@ def faults(said: Any, in_words: InWords) -> list[Fault]:
         Backup.model_validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
         found = [Fault((*place, *f.place), f.words) for f in in_words(error, Backup)]
-    for inside, section in (((), said), (("incremental",), said.get("incremental"))):
+    inner = [((name,), said.get(name)) for name in FURTHER]
+    for inside, section in [((), said), *inner]:
         if isinstance(section, dict):
             found += _together((*place, *inside), section, in_words)
     return found

@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 from syncd.document import Fault, Place
 from syncd.text import printable
 
-FOLDERS = {"full": "backups", "incremental": "incremental-backups"}
+FOLDERS = {
+    "full": "backups",
+    "incremental": "incremental-backups",
+    "optools": "optools-backups",
+}
 """Where vaults lie in the state folder, unless another folder is said."""
 
 ELSEWHERE = "elsewhere"
@@ -78,9 +82,10 @@ def keys(
 
 def _all_kept(said: Mapping[str, Any], state: Path) -> list[Kept]:
     kept = [*_kept(("backup",), "full", said, state)]
-    inner = said.get("incremental")
-    if isinstance(inner, dict):
-        kept += _kept(("backup", "incremental"), "incremental", inner, state)
+    for name in ("incremental", "optools"):
+        inner = said.get(name)
+        if isinstance(inner, dict):
+            kept += _kept(("backup", name), name, inner, state)
     return kept
 
 
@@ -96,7 +101,7 @@ def _kept(
     except (OSError, RuntimeError, TypeError, ValueError):
         return
     place = (*place, "store")
-    name = "incremental vaults" if store == "incremental" else "vaults"
+    name = "vaults" if store == "full" else f"{store} vaults"
     yield Kept((*place, "path"), bool(said.get("path")), store, path, f"the {name}")
     what = f"the {name} in folders of their own"
     named = bool(said.get("elsewhere"))

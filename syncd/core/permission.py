@@ -31,6 +31,8 @@ class Action(StrEnum):
     """Say which machines are backed up, when and where to, and know the keys."""
     OPTOOLS_SETTINGS = "blockchain.optools.settings"
     """Back up and restore the console of a blockchain network."""
+    OPTOOLS_VIEW = "blockchain.optools.view"
+    """See how such a restore goes."""
     ACCOUNTS = "accounts"
     """Look after users and their tokens."""
     AUDIT = "audit"
@@ -46,7 +48,14 @@ class Role(StrEnum):
 
 
 LOOKING = frozenset(
-    {Action.ENTER, Action.READ, Action.METRICS, Action.BACKUP_READ, Action.AUDIT}
+    {
+        Action.ENTER,
+        Action.READ,
+        Action.METRICS,
+        Action.BACKUP_READ,
+        Action.OPTOOLS_VIEW,
+        Action.AUDIT,
+    }
 )
 """Actions that change nothing and hand out nothing that was put away."""
 

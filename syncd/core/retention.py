@@ -35,6 +35,9 @@ MOST_RULES = 100
 LARGEST = 1_000_000
 """A count or a number of units beyond that is a slip of the finger."""
 
+NEAR = "near "
+"""How a policy begins that names ages."""
+
 _LENGTH = re.compile(r"([0-9]+)(min|h|d|m|y)", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+", re.ASCII)
 
@@ -170,15 +173,42 @@ class Calendar(Struct, frozen=True):
         return list(newest.values())
 
 
-Policy = Intervals | Limit | Calendar
+class Ages(Struct, frozen=True):
+    """For each of some ages, the vault that is nearest to it and not kept yet."""
+
+    text: str
+    ages: Sequence[tuple[str, int]]
+    """In words and in seconds, in the order in which they choose."""
+
+    def judge(self, vaults: Sequence[Candidate], now: float) -> Iterator[Decision]:
+        """Give a decision for each of these, which are the newest first."""
+        left = list(vaults)
+        kept: dict[str, str] = {}
+        for words, age in self.ages[: len(left)]:
+            distances = [abs(now - one.made - age) for one in left]
+            nearest = left.pop(distances.index(min(distances)))
+            kept[nearest.vault] = f"it is the nearest to {words}"
+        for one in vaults:
+            reason = kept.get(one.vault, "others are nearer to every age")
+            yield Decision(one.vault, one.vault in kept, self.text, reason)
+
+    def reaching(self, vault: Candidate, now: float) -> str | None:
+        """Return the rule: it looks at vaults of whatever age."""
+        del vault, now
+        return self.text
+
+
+Policy = Intervals | Limit | Calendar | Ages
 
 
 def parse(text: str) -> Policy:
     """Return the policy that a text says; raise BadRequest, with words, for a bad one.
 
     Every rule is ``START/delete`` or ``START/LENGTH``, where a length is a number and
-    a unit; or the only one is ``NUMBER/delete``.
+    a unit; or the only one is ``NUMBER/delete``, or ``near AGE, AGE, ...``.
     """
+    if text.strip().startswith(NEAR):
+        return _ages(text)
     if limit := re.fullmatch(r"([0-9]+)/delete", text.strip(), re.ASCII):
         return _limit(text.strip(), limit[1])
     parts = [part.strip() for part in text.split(",")]
@@ -328,6 +358,14 @@ def _length(text: str, rule: str) -> int:
         f"{_shown(rule)}: {_shown(text)} is no length of time;"
         f" say a number and one of {', '.join(UNITS)}"
     )
+
+
+def _ages(text: str) -> Ages:
+    parts = [part.strip() for part in text.strip().removeprefix(NEAR).split(",")]
+    if len(parts) > MOST_RULES:
+        raise BadRequest(f"the policy has more than {MOST_RULES} ages")
+    ages = [(part, _length(part, text)) for part in parts]
+    return Ages(f"{NEAR}{', '.join(parts)}", ages)
 
 
 def _count(number: str, rule: str) -> int:

@@ -204,7 +204,7 @@ _MAKE_VERSION = (
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
 
-NEWEST = "0005"
+NEWEST = "0006"
 """The newest migration; a test holds it to the folder of migrations."""
 
 

@@ -203,3 +203,21 @@ vault_names = Table(
     Column("store", Text, primary_key=True),
     Column("name", Text, primary_key=True),
 )
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("started", Float, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("backup", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)

@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation.modes import GenerationMode
 
-from syncd.api import cyborg, daemon, openapi
+from syncd.api import cyborg, daemon, openapi, optools
 from syncd.api.server import Limits, Server, all_routes
 from tests.api.daemon.memory import MemoryBackups
 from tests.api.fakes import House
@@ -100,7 +100,9 @@ def url() -> Iterator[str]:
 
     async def serve() -> None:
         limits = Limits(rate=1e6, burst=1e6, grace=1)
-        rooms = msgspec.structs.replace(house.rooms, backups=MemoryBackups())
+        rooms = msgspec.structs.replace(
+            house.rooms, backups=MemoryBackups(), console=MemoryBackups()
+        )
         async with Server(rooms, [("127.0.0.1", 0)], limits=limits) as server:
             told.extend([asyncio.get_running_loop(), server.addresses[0][1]])
             started.set()
@@ -117,7 +119,7 @@ def url() -> Iterator[str]:
 
 ENDLESS = "/api/v1.0/events"
 
-THEIRS = {where for where, _ in [*daemon.routes(), *cyborg.routes()]}
+THEIRS = {where for where, _ in [*daemon.routes(), *optools.routes(), *cyborg.routes()]}
 """What answers as others did: bare names said to be JSON, words passed over."""
 
 

@@ -11,6 +11,7 @@ from syncd.api.server import Limits, Server, first_routes, pattern
 from syncd.store.database import Store
 from syncd.store.sealing import Sealer
 from tests.api.raw import ask
+from tests.backup.bench import Bench
 
 
 async def test_it_listens_on_every_address(house):
@@ -81,14 +82,16 @@ def test_patterns():
 
 
 async def test_addresses_that_come_later(house, tmp_path):
-    async with Store(tmp_path / "index.db") as store:
+    async with Store(tmp_path / "index.db") as store, Bench(store, tmp_path) as bench:
         listen = [("127.0.0.1", 0)]
         async with Server(house.rooms, listen, routes=first_routes) as server:
             port = server.addresses[0][1]
             assert (await ask(port, "GET /api/v1/ping/")).status == 404
             records = Records(store, Sealer(tmp_path / "key"))
             manners = CyborgManners(names=["nas"])
-            server.mount(cyborg.routes(), records, manners)
+            server.add(
+                cyborg.routes(), copies=bench.runner, records=records, cyborg=manners
+            )
             assert (await ask(port, "GET /api/v1/ping/")).status == 200
             said = await ask(port, "GET /api/v1/config/")
             assert b'"allowed_hosts":["nas"]' in said.body

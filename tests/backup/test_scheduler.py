@@ -11,6 +11,7 @@ from syncd.backup.plan import Misfire, Notify, Timed
 from syncd.backup.scheduler import DAY, LATE, Scheduler, judge, put_off
 from syncd.core import cron
 from syncd.core.job import Kind
+from syncd.store import vaults
 from tests.backup.bench import NOW, Bench, a_view
 
 HOUR = 3600.0
@@ -213,3 +214,29 @@ async def test_it_looks_by_itself(store, tmp_path):
                 bench.now += 1
                 await asyncio.sleep(0.02)
         await bench.until(lambda: not bench.runner.known)
+
+
+@pytest.mark.parametrize(("younger", "runs"), [(0.0, 1), (HOUR, 1), (3 * HOUR, 0)])
+async def test_what_is_young_enough_makes_a_run_needless(
+    store, tmp_path, younger, runs
+):
+    one = timed(unless_younger=younger)
+    async with Bench(store, tmp_path, timed=[one]) as bench:
+        await store.run(vaults.put, "full", [a_view("20231114T200000", NOW - 2 * HOUR)])
+        wanted = await bench.service.wanted(one)
+
+    assert len(wanted) == runs
+
+
+async def test_only_what_is_good_and_whole_is_young_enough(store, tmp_path):
+    one = timed(unless_younger=3 * HOUR)
+    views = [
+        a_view("20231114T200000", NOW, failed="gone"),
+        a_view("20231114T200001", NOW, partial=True),
+        a_view("20231114T200002", NOW, source="t"),
+    ]
+    async with Bench(store, tmp_path, timed=[one]) as bench:
+        await store.run(vaults.put, "full", views)
+        wanted = await bench.service.wanted(one)
+
+    assert len(wanted) == 1

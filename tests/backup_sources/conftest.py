@@ -6,9 +6,23 @@ from pathlib import Path
 import pytest
 
 from tests.backup_sources.fakes import FolderStaging, FolderVault
-from tests.backup_sources.hands import CommandHand, EntriesHand, Hand, ZooKeeperHand
+from tests.backup_sources.hands import (
+    CommandHand,
+    CouchHand,
+    EntriesHand,
+    Hand,
+    ZooKeeperHand,
+)
 from tests.peers import zookeeper
+from tests.peers.couchdb import Couch
 from tests.peers.zookeeper import Zoo
+
+
+@pytest.fixture(scope="session")
+def couch() -> Iterator[Couch]:
+    """A CouchDB; whoever uses it makes the databases anew."""
+    with Couch() as couch:
+        yield couch
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +32,12 @@ def zoo() -> Iterator[Zoo]:
         yield zoo
 
 
-@pytest.fixture(params=["entries", "command", "zookeeper"])
+@pytest.fixture(params=["entries", "command", "couchdb", "zookeeper"])
 def hand(request, tmp_path: Path) -> Hand:
     home = tmp_path / "home"
     home.mkdir()
+    if request.param == "couchdb":
+        return CouchHand(home, request.getfixturevalue("couch"))
     if request.param == "zookeeper":
         return ZooKeeperHand(home, request.getfixturevalue("zoo"))
     kinds: dict[str, Callable[[Path], Hand]] = {

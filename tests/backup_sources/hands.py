@@ -7,20 +7,26 @@ allows all of the contract. ``content`` gives whatever makes two states of a dat
 comparable with ``==``.
 """
 
+import base64
+import hashlib
 import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from syncd.backup_sources.command.options import CommandOptions
 from syncd.backup_sources.command.source import Command
 from syncd.backup_sources.contract import Around, Source, Storage
+from syncd.backup_sources.couchdb.options import CouchDBOptions
+from syncd.backup_sources.couchdb.source import CouchDB
 from syncd.backup_sources.entries.options import EntriesOptions
 from syncd.backup_sources.entries.source import Entries
 from syncd.backup_sources.zookeeper.options import ZooKeeperOptions
 from syncd.backup_sources.zookeeper.source import ZooKeeper
 from tests.acceptance.trees import tree
+from tests.peers.couchdb import Couch
 from tests.peers.zookeeper import Zoo
 
 
@@ -222,3 +228,58 @@ class ZooKeeperHand:
 
     def break_(self) -> None:
         self._hosts = ["127.0.0.1:1"]
+
+
+class CouchHand:
+    databases = ("alpha", "beta")
+    spare = "gamma"
+    plans = True
+    renames = True
+
+    def __init__(self, home: Path, couch: Couch) -> None:
+        self._scratch = home / "scratch"
+        self._couch = couch
+        self._url = couch.url
+        couch.faults()
+        couch.create(*self.databases, self.spare)
+
+    def source(self) -> Source:
+        options = CouchDBOptions(
+            url=self._url, databases=[*self.databases], patience=0.5
+        ).model_dump()
+        return CouchDB.create(options, Around(scratch=self._scratch))
+
+    def fill(self, database: str, words: str) -> None:
+        self.empty(database)
+        small = base64.b64encode(words.encode()).decode()
+        large = base64.b64encode(words.encode() * 20_000).decode()
+        for id_, more in (
+            ("words", {"words": words * 1000}),
+            ("deep/er", {"list": [1.0, 1, 10**20, None, {"a": words}]}),
+            (f"é {words[0]}\n", {}),
+            ("_design/some", {"views": {}, "words": words}),
+            ("small", {"_attachments": {"of/it": _attachment(small)}}),
+            ("large", {"_attachments": {"é": _attachment(large)}}),
+        ):
+            self._couch.put(database, id_, **more)
+        for word in ("a", "b"):
+            digest = hashlib.md5(f"{words}{word}".encode()).hexdigest()
+            doc = {"_id": "torn", "_rev": f"1-{digest}", "word": word + words}
+            self._couch.write(database, [doc], new_edits=False)
+
+    def content(self, database: str) -> Any:
+        return self._couch.docs(database)
+
+    def empty(self, database: str) -> None:
+        for id_ in self._couch.docs(database):
+            while "error" not in self._couch.ask(
+                "GET", f"{quote(database, safe='')}/{quote(id_, safe='')}"
+            ):
+                self._couch.delete(database, id_)
+
+    def break_(self) -> None:
+        self._url = "http://127.0.0.1:1"
+
+
+def _attachment(data: str) -> dict[str, str]:
+    return {"content_type": "text/plain", "data": data}

@@ -12,12 +12,14 @@ from syncd.errors import ConfigError
 POINTS = """
 [syncd.backup_sources]
 command = syncd.backup_sources.command.source:Command
+couchdb = syncd.backup_sources.couchdb.source:CouchDB
 entries = syncd.backup_sources.entries.source:Entries
 zookeeper = syncd.backup_sources.zookeeper.source:ZooKeeper
 broken = syncd_no_such_package:Source
 plain = syncd.backup_sources.entries.source:Entries
 [syncd.backup_source_options]
 command = syncd.backup_sources.command.options:CommandOptions
+couchdb = syncd.backup_sources.couchdb.options:CouchDBOptions
 entries = syncd.backup_sources.entries.options:EntriesOptions
 zookeeper = syncd.backup_sources.zookeeper.options:ZooKeeperOptions
 broken = syncd_no_such_package:Options
@@ -35,7 +37,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sources_are_found_by_their_kind():
-    assert {"command", "entries", "zookeeper"} <= set(registry.names())
+    assert {"command", "couchdb", "entries", "zookeeper"} <= set(registry.names())
     assert loading.load(registry.reference("command")) is Command
     assert loading.load(registry.reference("entries")) is Entries
 
@@ -44,7 +46,7 @@ def test_what_setup_announces_is_there():
     setup = (Path(__file__).parents[2] / "setup.cfg").read_text()
 
     for line in POINTS.splitlines():
-        if line.startswith(("command", "entries", "zookeeper")):
+        if line.startswith(("command", "couchdb", "entries", "zookeeper")):
             assert f"\n    {line}\n" in f"{setup}\n"
 
 
@@ -55,7 +57,7 @@ def test_an_unknown_kind_is_refused_with_the_known_ones():
         registry.options("nope")
 
 
-@pytest.mark.parametrize("name", ["command", "entries", "zookeeper"])
+@pytest.mark.parametrize("name", ["command", "couchdb", "entries", "zookeeper"])
 def test_a_source_tells_what_it_is_and_what_it_takes(name):
     schema = registry.schemas()[name]
 
@@ -79,7 +81,7 @@ def test_a_source_that_announces_no_options_takes_none():
     assert registry.options("plain").model_json_schema()["properties"] == {}
 
 
-@pytest.mark.parametrize("name", ["command", "entries", "zookeeper"])
+@pytest.mark.parametrize("name", ["command", "couchdb", "entries", "zookeeper"])
 def test_a_worker_needs_no_pydantic_for_a_source(name):
     program = (
         "import sys; from syncd.backup_sources import loading;"

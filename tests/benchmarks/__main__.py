@@ -15,6 +15,7 @@ from tests.benchmarks import (
     backing,
     cataloguing,
     copying,
+    couching,
     idling,
     latency,
     listing,
@@ -45,6 +46,7 @@ TABLES: dict[str, Callable[[Workshop, Plan], Result]] = {
     "vaults": vaulting.measure,
     "zookeeper": nodes.measure,
     "borg-catalogue": cataloguing.measure,
+    "couch": couching.measure,
     "storms": storms.measure,
 }
 """In the order in which they are run; what deletes comes last."""

@@ -26,7 +26,7 @@ def test_nothing_has_to_be_said(say):
     section = say("")
 
     assert section.all_sources() == {"default": {"kind": "entries"}}
-    assert list(section.sections()) == ["full"]
+    assert list(section.sections()) == ["full", "optools"]
     assert (section.eviction, section.schedule, section.store.path) == (None, (), None)
 
 
@@ -70,7 +70,29 @@ incremental: {store: {path: /srv/more}, source: {kind: "m:C"}, keep: {daily: 7}}
     assert "hush" not in repr(section)
 
 
+def test_a_console_has_a_store_with_nights_and_ages_of_its_own(say):
+    unsaid = say("").sections()["optools"]
+    said = say("optools: {source: {kind: couchdb, url: 'http://h:5984'}, body: 1MiB}")
+
+    assert unsaid.all_sources() == {"default": {"kind": "records"}}
+    assert unsaid.schedule == ()
+    assert said.optools is not None
+    assert said.optools.body == 1 << 20
+    (night,) = said.optools.schedule
+    assert (night.at, night.unless_younger) == ("0 1 * * *", 43_200)
+    assert said.optools.eviction.startswith("near 120d, 90d")
+
+
 FAULTS = [
+    ("optools: {optools: {}}", "optools.optools: is not known"),
+    (
+        "optools: {source: {kind: couchdb}}",
+        "optools.source.url: is missing",
+    ),
+    (
+        "optools: {source: {kind: couchdb, url: 'http://u:p@h'}}",
+        "optools.source.url",
+    ),
     ("store: {compres: zstd}", "store.compres: is not known; did you mean compress?"),
     ("schedule: [{at: 0 25 * * *}]", "schedule.0.at: '0 25 * * *': the hour"),
     ("schedule: [{at: '@daily', source: x}]", "schedule.0.source: names no source"),

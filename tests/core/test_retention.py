@@ -560,3 +560,61 @@ def test_a_vault_from_the_future_is_young():
         ahead.vault,
         vault(NOW).vault,
     }
+
+
+class TestAges:
+    def kept(self, policy: str, *ages: float) -> list[float]:
+        vaults = [Candidate(vault=str(age), made=-age * DAY) for age in ages]
+        said = decide(parse(policy), vaults, now=0.0)
+        return [float(one.vault) for one in said if one.keep]
+
+    @pytest.mark.parametrize(
+        ("policy", "ages", "kept"),
+        [
+            ("near 0d", [0, 1, 2], [0]),
+            ("near 2d, 0d", [0, 1, 2], [0, 2]),
+            ("near 120d,0d", [0, 1], [0, 1]),
+            # The first to choose takes the newest; the others what is left.
+            ("near 0d, 0d, 0d", [5, 6, 7, 8], [5, 6, 7]),
+            # Between two that are as near, the newer one.
+            ("near 0d, 2d", [0, 1, 3], [0, 1]),
+            ("near 7d,1d,0d", [], []),
+        ],
+    )
+    def test_of_each_age_the_nearest_stays(self, policy, ages, kept):
+        assert self.kept(policy, *ages) == kept
+
+    def test_a_year_of_nights_leaves_one_for_each_age(self):
+        policy = "near 120d,90d,60d,30d,20d,10d,7d,6d,5d,4d,3d,2d,1d,0d"
+        there = [0.0]
+        for _ in range(365):
+            there = self.kept(policy, 0.0, *(age + 1 for age in there))
+
+        assert len(there) == 14
+        assert there[:8] == [0, 1, 2, 3, 4, 5, 6, 7]
+
+    def test_it_says_why(self):
+        vaults = [Candidate(vault=name, made=0.0) for name in ("a", "b")]
+        said = {one.vault: one for one in decide(parse("near 3d"), vaults, now=0.0)}
+
+        assert said["b"].reason == "it is the nearest to 3d"
+        assert said["a"].reason == "others are nearer to every age"
+        assert said["a"].rule == "near 3d"
+
+    def test_one_that_failed_goes_when_there_is_a_newer_one(self):
+        vaults = [
+            Candidate(vault="old", made=0.0, valid=False),
+            Candidate(vault="new", made=1.0),
+        ]
+        said = {one.vault: one.keep for one in decide(parse("near 1d"), vaults, 2.0)}
+
+        assert said == {"old": False, "new": True}
+
+    @pytest.mark.parametrize("bad", ["near ", "near x", "near 5", "near 1d,,2d"])
+    def test_what_is_no_age_is_refused(self, bad):
+        with pytest.raises(BadRequest):
+            parse(bad)
+
+    def test_there_are_not_too_many(self):
+        with pytest.raises(BadRequest, match="ages"):
+            parse("near " + ",".join(["1d"] * 101))

@@ -26,7 +26,7 @@ LOOK = 1.0
 PATIENCE = 30.0
 """Seconds a reader may take to accept what was sent; then it is dropped."""
 
-STORES = ("full", "incremental")
+STORES = ("full", "incremental", "optools")
 STORE = Word("store", "Only of this store; full, if not said.", STORES)
 REFUSED = [HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE]
 
@@ -112,7 +112,8 @@ class Copying(Handler):
     def engine(self, store: str | None = None) -> Backups:
         """Return the engine of a store; raise NotFound if there is none."""
         rooms = self.desk.rooms
-        found = rooms.incremental if store == "incremental" else rooms.backups
+        known = {"incremental": rooms.incremental, "optools": rooms.console}
+        found = known.get(store or "", rooms.backups)
         if found is None and store == "incremental":
             raise NotFound("no incremental store is configured")
         if found is None:
@@ -122,7 +123,7 @@ class Copying(Handler):
     async def found(self, id: str) -> tuple[Backups, Job]:
         """Return a job and its engine; raise NotFound."""
         rooms = self.desk.rooms
-        for engine in (rooms.backups, rooms.incremental):
+        for engine in (rooms.backups, rooms.incremental, rooms.console):
             if engine is not None:
                 with suppress(NotFound):
                     return engine, await engine.job(id)

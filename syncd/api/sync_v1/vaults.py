@@ -85,7 +85,7 @@ EVICTION = {
     "additionalProperties": False,
 }
 
-Stores = Literal["full", "incremental"]
+Stores = Literal["full", "incremental", "optools"]
 
 
 class PinWish(Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from syncd.core.backup import (
     Sounded,
     VaultView,
 )
+from syncd.core.errand import Part
 from syncd.core.job import Event, Job, Kind, State, after
 from syncd.core.retention import Candidate, Decision
 from syncd.core.vault import Pin, Summary
@@ -240,7 +241,9 @@ class MemoryBackups:
         self.known[name] = replace(await self.vault(name), pin=pin)
 
     @asynccontextmanager
-    async def download(self, name: str) -> AsyncIterator[MemoryArchive]:
+    async def download(
+        self, name: str, form: Part | None = None
+    ) -> AsyncIterator[MemoryArchive]:
         await self.vault(name)
         self.lent.add(name)
         try:

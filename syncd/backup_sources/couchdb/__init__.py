@@ -1,0 +1,1 @@
+"""Databases of a CouchDB, document by document."""

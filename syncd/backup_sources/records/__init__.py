@@ -1,0 +1,1 @@
+"""What syncd keeps of itself, as documents."""
