@@ -19,6 +19,9 @@ from syncd.vaults.keys import Keys
 CHUNK = 1 << 18
 ZSTD = ".zst"
 AGE = ".age"
+_PATIENCE = 10.0
+"""Seconds to wait for the library to let go of what is not read to its end."""
+
 _LEVEL = 3
 
 
@@ -202,14 +205,17 @@ def _decrypting(source: BinaryIO, keys: Keys, name: str) -> Iterator[Readable]:
     reader, writer = open(mine, "rb", CHUNK), open(theirs, "wb", CHUNK)  # noqa: PTH123, SIM115
     plain = _Plain(reader, name)
     thread = threading.Thread(
-        target=plain.fill, args=(source, writer, keys), name=f"decrypt {name[:8]}"
+        target=plain.fill,
+        args=(source, writer, keys),
+        name=f"decrypt {name[:8]}",
+        daemon=True,
     )
     thread.start()
     try:
         yield plain
     finally:
         reader.close()
-        thread.join()
+        thread.join(_PATIENCE)  # It ends when it cannot write any more.
 
 
 class _Plain:

@@ -5,6 +5,7 @@ import pytest
 from syncd import errors
 from syncd.api import pace
 from syncd.api.answers import answer
+from syncd.api.optools import requests
 
 
 def family(kind: type[Exception]) -> list[type[Exception]]:
@@ -12,7 +13,8 @@ def family(kind: type[Exception]) -> list[type[Exception]]:
     return [k for child in children for k in (child, *family(child))]
 
 
-MEMBERS = [k for k in family(errors.SyncdError) if k is not pace.Hurried]
+OF_THEIR_OWN = (pace.Hurried, requests.Refused)
+MEMBERS = [k for k in family(errors.SyncdError) if k not in OF_THEIR_OWN]
 
 
 @pytest.mark.parametrize("kind", MEMBERS)

@@ -46,7 +46,7 @@ def backup(database: Path, dump: Path) -> None:
 
 def restore(dump: Path, database: Path) -> None:
     with tarfile.open(dump) as tar:
-        tar.extractall(database, filter="tar")
+        tar.extractall(database)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,17 +30,19 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
 
 
 @pytest.fixture
-def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStore]:
     """An encrypted store with a vault, which only syncd.yaml names."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "key").write_text(IDENTITY)
-    (tmp_path / "syncd.yaml").write_text(
-        "entries: {A: {driver: memory}}\n"
-        "backup: {store: {path: mine, encrypt: {identity: !file key}}}\n"
-    )
     store = LocalStore(tmp_path / "mine", keys=Keys(IDENTITY))
     keep(store, "a", GOODS)
-    return store
+    with TemporaryDirectory() as state:  # Its path must be short, for sockets.
+        (tmp_path / "syncd.yaml").write_text(
+            f"state: {state}/var\n"
+            "entries: {A: {driver: memory}}\n"
+            "backup: {store: {path: mine, encrypt: {identity: !file key}}}\n"
+        )
+        yield store
 
 
 def test_folder_and_key_are_those_of_the_configuration(configured):

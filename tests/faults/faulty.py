@@ -10,7 +10,7 @@ from syncd.core.change import Delete, Put
 from syncd.core.file import Seen, Stamp
 from syncd.core.path import readable
 from syncd.core.room import Room
-from syncd.drivers.contract import Can, Writing, Written
+from syncd.drivers.contract import Can, Glance, Writing, Written
 from syncd.drivers.local_storage.options import LocalStorageOptions
 from syncd.drivers.local_storage.storage import LocalStorage
 from syncd.errors import StorageError, StorageFull
@@ -80,6 +80,17 @@ class Faulty(LocalStorage):
         async for folder, listing in super().walk(below, deep=deep):
             await self._suffer("walk", folder)
             yield folder, listing
+
+    async def glance(
+        self,
+        below: str = "",
+        *,
+        known: Callable[[str], bytes | None],
+        deep: bool = True,
+    ) -> AsyncGenerator[Glance, None]:
+        async for glance in super().glance(below, known=known, deep=deep):
+            await self._suffer("walk", glance.folder)
+            yield glance
 
     async def room(self) -> Room:
         full = "full" in self._words().values()

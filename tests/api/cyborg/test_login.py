@@ -217,7 +217,7 @@ async def test_who_is_locked_out_gets_no_mail(place, box):
     assert box.mails.empty()
 
 
-async def test_a_server_that_takes_no_mail(place, admin, capsys):
+async def test_a_server_that_takes_no_mail(place, admin, capsys, caplog):
     number = (await admin.listed("settings/?key=cyborgbackup_mail_port"))[0]
     await admin("PATCH", f"settings/{number}/", {"value": 1})
 
@@ -225,4 +225,4 @@ async def test_a_server_that_takes_no_mail(place, admin, capsys):
     async with asyncio.timeout(60):
         while place.records._tasks:
             await asyncio.sleep(0.01)
-    assert "mail not sent" in capsys.readouterr().out
+    assert "mail not sent" in capsys.readouterr().out + caplog.text
