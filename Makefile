@@ -46,9 +46,9 @@ run: $(VENV)/.runs ## start the daemon on config/syncd.yaml
 test: debian-packages check core-coverage $(COUCH)/node_modules ## everything: check, then every test
 	$(BIN)/pytest -n 2 --dist loadfile --cov
 
-test: $(VENV)/share/zookeeper-3.9
+test soak: $(VENV)/share/zookeeper-3.9
 
-soak: $(VENV)/.tests ## search for losses, longer than the tests do
+soak: debian-packages $(VENV)/.tests ## search for losses, longer than the tests do
 	@echo "To repeat this: make soak" \
 	  SEED=$(SEED) EXAMPLES=$(EXAMPLES) STEPS=$(STEPS) KILLS=$(KILLS)
 	SYNCD_SOAK_EXAMPLES=$(EXAMPLES) SYNCD_SOAK_STEPS=$(STEPS) \
@@ -107,6 +107,7 @@ $(VENV)/share/zookeeper-3.9: | $(VENV)/.tests
 	@tar -xzf $@.new/pyspark-4.0.1.tar.gz -C $@.new --strip-components=3 \
 	  --wildcards '*/jars/zookeeper-*3.9.*.jar'
 	@rm $@.new/pyspark-4.0.1.tar.gz && mv $@.new $@
+
 $(COUCH)/node_modules: $(COUCH)/package.json | debian-packages
 	@echo "Installing the CouchDB that tests speak to ..."
 	@cd $(COUCH) && npm install --omit=optional --ignore-scripts --no-package-lock \

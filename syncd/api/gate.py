@@ -36,7 +36,8 @@ class Gate:
     ) -> None:
         """Take where we listen, and further names (``NAME`` or ``NAME:PORT``).
 
-        Pages of ``origins`` may do what ours may; ``*`` stands for all.
+        Pages of ``origins`` may do what ours may, where others are welcome; ``*``
+        stands for all.
         """
         self._welcome = frozenset(origins)
         self._scheme = scheme
@@ -74,8 +75,11 @@ class Gate:
         for scheme in schemes or USUAL:
             self._origins.add(_origin(scheme, host, port))
 
-    def check(self, request: HTTPServerRequest) -> None:
-        """Raise NotAllowed for a request that is not meant for us or not ours."""
+    def check(self, request: HTTPServerRequest, *, welcoming: bool = False) -> None:
+        """Raise NotAllowed for a request that is not meant for us or not ours.
+
+        ``welcoming``: whether pages of ``origins`` may ask for that.
+        """
         host = request.headers.get("Host")
         if host is not None and not self._is_ours(host):
             raise NotAllowed(
@@ -83,12 +87,12 @@ class Gate:
                 f" {', '.join(sorted(self._hosts | self._names))}, or add it to `names`"
             )
         if request.method not in HARMLESS:
-            self._check_origin(request)
+            self._check_origin(request, welcoming=welcoming)
 
-    def _check_origin(self, request: HTTPServerRequest) -> None:
+    def _check_origin(self, request: HTTPServerRequest, *, welcoming: bool) -> None:
         origin = request.headers.get("Origin")
         host = request.headers.get("Host", "")
-        if self.is_welcome(origin):
+        if welcoming and self.is_welcome(origin):
             return
         if origin is not None and not self._is_our_origin(origin.lower(), host):
             raise NotAllowed(f"pages of {origin!r} may not change anything here")
@@ -96,7 +100,7 @@ class Gate:
             raise NotAllowed("pages of other sites may not change anything here")
 
     def is_welcome(self, origin: str | None) -> bool:
-        """Tell whether pages from elsewhere that say so may use the API."""
+        """Tell whether pages from there may use what others are welcome to."""
         said = origin is not None and origin.lower() in self._welcome
         return said or (origin is not None and "*" in self._welcome)
 

@@ -108,6 +108,8 @@ class Handler(RequestHandler):
     """How somebody who is not logged in is told to."""
     largest: ClassVar[int | None] = None
     """Bytes of a body that makes sense here; None: as many as there may be at all."""
+    welcoming: ClassVar[bool] = False
+    """Whether pages of other hosts may change anything here, where that is said."""
     problem: ClassVar[str] = "Problem"
     """How its refusals are described."""
 
@@ -168,7 +170,7 @@ class Handler(RequestHandler):
         """Look at who asks, before the body is read."""
         self.desk.visits.begin(self)
         try:
-            self.desk.gate.check(self.request)
+            self.desk.gate.check(self.request, welcoming=self.welcoming)
             if self.counted:
                 slow_down(self.desk.pace, self.request)
             needed = self.needed(str(self.request.method))

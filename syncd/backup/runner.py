@@ -351,9 +351,7 @@ class Runner:
         if job.kind is Kind.UPLOAD:
             # Its worker deletes it; but it may never have had one.
             await asyncio.to_thread(self._delete, self.logs.archive(job.id))
-        catalogue = await self.store.read(vaults.everything, job.store)
-        self.figures.look(job.store, catalogue)
-        for after in (self._notify, *self.after):
+        for after in (self._look, self._notify, *self.after):
             try:
                 await after(job)
             except SyncdError as error:
@@ -367,6 +365,10 @@ class Runner:
             path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("archive not deleted", action="job", reason=str(error))
+
+    async def _look(self, job: Job) -> None:
+        catalogue = await self.store.read(vaults.everything, job.store)
+        self.figures.look(job.store, catalogue)
 
     async def _notify(self, job: Job) -> None:
         before = await self.store.read(records.before, job)

@@ -266,9 +266,11 @@ class Service(Shelf):
 
     async def _is_fresh(self, timed: Timed) -> bool:
         """Tell whether there is a vault that makes another one needless."""
-        since = self._runner.now() - timed.unless_younger
+        now = self._runner.now()
+        since = now - timed.unless_younger
+        # What was made later than now was made by a clock that was ahead.
         return timed.unless_younger > 0 and any(
-            view.valid and view.summary.made > since
+            view.valid and since < view.summary.made <= now
             for view in await self.vaults()
             if view.summary.source == timed.source and not view.summary.partial
         )

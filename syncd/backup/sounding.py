@@ -20,6 +20,9 @@ FRESH = 60.0
 LONGEST = 60.0
 """Seconds that a source may take to say how it is."""
 
+AT_ONCE = 2
+"""Sources that are asked at the same time: each takes a process."""
+
 log = structlog.get_logger(__name__)
 
 Work = Callable[..., Awaitable[Done]]
@@ -45,6 +48,7 @@ class Sounding:
         self._work = work
         self._now = now
         self._numbers = count(1)
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._known: dict[tuple[str, str], Sounded] = {}
         self._asked: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._closed = False
@@ -81,7 +85,7 @@ class Sounding:
 
     async def _ask(self, plan: Plan, source: str) -> None:
         try:
-            async with asyncio.timeout(LONGEST):
+            async with self._turns, asyncio.timeout(LONGEST):
                 health = await self._answer(plan, source)
         except TimeoutError:
             health = Health(False, f"it did not answer within {LONGEST:g} s")

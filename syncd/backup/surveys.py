@@ -69,15 +69,25 @@ class Surveys:
         return await self._store.read(records.store_id, plan.name, str(plan.path))
 
     async def learn(self, plan: Plan, done: Done) -> None:
-        """Take in what some work has told of the store."""
-        if done.reason == UNTRUSTED:
-            self._miss(plan.name, done.error)
-        elif done.store:
+        """Take in what some work has told of the store.
+
+        What cannot be recorded is left for the next work to tell: this one is done.
+        """
+        if done.store:
             self._there[plan.name].set()
             if self._ids.get(plan.name) != done.store:
-                place = str(plan.path)
-                await self._store.run(records.know_store, plan.name, place, done.store)
-                self._ids[plan.name] = done.store
+                await self._know(plan, done.store)
+        elif done.reason == UNTRUSTED:
+            self._miss(plan.name, done.error)
+
+    async def _know(self, plan: Plan, id: str) -> None:
+        try:
+            await self._store.run(records.know_store, plan.name, str(plan.path), id)
+        except SyncdError as error:
+            words = {"store": plan.name, "reason": str(error)}
+            log.warning("vault store not noted", action="survey", **words)
+        else:
+            self._ids[plan.name] = id
 
     async def work(
         self, plan: Plan, deed: Deed, *, folder: str = "", **more: Any

@@ -86,6 +86,8 @@ def _all_kept(said: Mapping[str, Any], state: Path) -> list[Kept]:
         inner = said.get(name)
         if isinstance(inner, dict):
             kept += _kept(("backup", name), name, inner, state)
+        elif name == "optools":  # There is always one.
+            kept += _kept(("backup", name), name, {}, state)
     return kept
 
 

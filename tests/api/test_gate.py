@@ -65,10 +65,13 @@ def test_pages_elsewhere_that_may():
     gate = Gate([("127.0.0.1", 3862)], origins=["https://console.example"])
     theirs = {"Host": "127.0.0.1:3862", "Sec-Fetch-Site": "cross-site"}
 
-    gate.check(a_request("PUT", **theirs, Origin="https://Console.example"))
+    ours = a_request("PUT", **theirs, Origin="https://Console.example")
+    gate.check(ours, welcoming=True)
+    with pytest.raises(NotAllowed, match="may not change anything here"):
+        gate.check(ours)
     for origin in ("https://console.example:444", "http://console.example", "null"):
         with pytest.raises(NotAllowed, match="may not change anything here"):
-            gate.check(a_request("PUT", **theirs, Origin=origin))
+            gate.check(a_request("PUT", **theirs, Origin=origin), welcoming=True)
     assert not gate.is_welcome(None)
 
 
@@ -77,7 +80,10 @@ def test_every_page_may_where_that_is_said():
 
     assert gate.is_welcome("https://any.example")
     with pytest.raises(NotAllowed, match="is not a name of this daemon"):
-        gate.check(a_request("PUT", Host="evil.example", Origin="https://any.example"))
+        gate.check(
+            a_request("PUT", Host="evil.example", Origin="https://any.example"),
+            welcoming=True,
+        )
 
 
 def test_on_port_80_an_origin_has_no_port():

@@ -336,3 +336,24 @@ async def test_a_bug_after_a_job_or_in_a_survey_is_told(store, tmp_path):
         "survey",
         "job",
     ]
+
+
+async def test_a_catalogue_that_cannot_be_read_closes_no_store(bench, monkeypatch):
+    read, left = bench.runner.store.read, [1]
+
+    async def failing(work: Any, *args: Any, **more: Any) -> Any:
+        if left[0] and work is vaults.everything:
+            left[0] -= 1
+            raise Unavailable("the disk fails")
+        return await read(work, *args, **more)
+
+    async def dies(work: Any, told: Any) -> Done:
+        return Done(error="killed", reason="died")
+
+    monkeypatch.setattr(bench.runner.store, "read", failing)
+    bench.workers.doings[Deed.BACKUP] = dies
+    await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    del bench.workers.doings[Deed.BACKUP]
+    job = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+    assert (job.state, left) == (State.SUCCESSFUL, [0])

@@ -234,6 +234,7 @@ async def test_only_what_is_good_and_whole_is_young_enough(store, tmp_path):
         a_view("20231114T200000", NOW, failed="gone"),
         a_view("20231114T200001", NOW, partial=True),
         a_view("20231114T200002", NOW, source="t"),
+        a_view("20531114T200003", NOW + 1),
     ]
     async with Bench(store, tmp_path, timed=[one]) as bench:
         await store.run(vaults.put, "full", views)

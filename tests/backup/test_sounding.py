@@ -8,7 +8,7 @@ import pytest
 
 from syncd.backup import sounding
 from syncd.core.backup import Health
-from syncd.core.errand import Deed, Done, Work
+from syncd.core.errand import Deed, Done, Part, Work
 from syncd.store.database import Store
 from syncd.supervisor.workers import Told
 from tests.backup.bench import NOW, Bench
@@ -105,3 +105,26 @@ async def test_sources_that_do_not_want_it_are_not_asked(store, tmp_path):
     async with Bench(store, tmp_path) as bench:
         assert bench.service.sounded() == {}
         assert asked(bench) == 0
+
+
+async def test_only_so_many_are_asked_at_once(store, tmp_path):
+    names = frozenset(f"s{number}" for number in range(5))
+    sources = {name: Part("m:c") for name in names}
+    go, inside, most = asyncio.Event(), [0], [0]
+
+    async def answer(work: Work, told: Told) -> Done:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        await go.wait()
+        inside[0] -= 1
+        return Done(result={"health": msgspec.to_builtins(Health(True))})
+
+    async with Bench(store, tmp_path, sources=sources, sounded=names) as bench:
+        bench.workers.doings[Deed.HEALTH] = answer
+        look = bench.runner.sounding.look
+        look()
+        await bench.until(lambda: inside[0] == sounding.AT_ONCE)
+        go.set()
+        await bench.until(lambda: len(look()) == len(names))
+
+    assert most[0] == sounding.AT_ONCE

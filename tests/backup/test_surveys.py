@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from syncd.backup import surveys
+from syncd.backup import records, surveys
 from syncd.core.backup import BackupRequest
 from syncd.core.errand import UNTRUSTED, Deed, Done
 from syncd.core.job import State
@@ -98,6 +98,36 @@ async def test_a_start_without_the_folder_is_no_loss(store, tmp_path):
 
         assert await names(again) == [kept.vault]
         assert disk.asked == ["a disk"]
+
+
+async def test_what_cannot_be_noted_of_a_store_is_noted_later(bench, monkeypatch):
+    disk, run, full = Disk(bench), bench.runner.store.run, [True]
+
+    async def refusing(work: Any, *args: Any) -> Any:
+        if full[0] and work is records.know_store:
+            raise Unavailable("the disk is full")
+        return await run(work, *args)
+
+    monkeypatch.setattr(bench.runner.store, "run", refusing)
+    made = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+    assert made.state is State.SUCCESSFUL
+    assert await names(bench) == [made.vault]
+    full[0] = False
+    for _ in range(2):
+        await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+    assert disk.asked == [None, None, "a disk"]
+
+
+async def test_a_source_that_is_not_trusted_says_nothing_of_the_vaults(bench):
+    async def read(work: Any, told: Any) -> Done:
+        return Done(error="of another entry", reason=UNTRUSTED, store="a disk")
+
+    bench.workers.doings[Deed.BACKUP] = read
+    failed = await bench.ended(await bench.service.back_up(WANTED, who="me"))
+
+    assert failed.state is State.FAILED
+    assert bench.service.trouble() == ""
 
 
 async def test_another_folder_is_another_store(store, tmp_path):

@@ -90,6 +90,19 @@ async def test_folders_and_some_of_their_content_are_given(ledger):
     assert sorted(ledger.some("d", 5)) == ["d/x", "d/y"]
 
 
+@pytest.mark.parametrize("page", [1, 2, 3, 500])
+async def test_folders_are_found_without_a_look_at_what_is_in_them(
+    ledger, monkeypatch, page
+):
+    monkeypatch.setattr(room, "PAGE", page)
+    await keep(ledger, "a", "b/x", "z/z", *(f"d/{number}" for number in range(9000)))
+    steps: list[None] = []
+    ledger._reader.set_progress_handler(lambda: steps.append(None), 100)
+
+    assert list(ledger.folders()) == ["b", "d", "z"]
+    assert len(steps) < 20
+
+
 async def test_a_folder_is_known_by_its_fingerprint_until_it_changes(ledger):
     await keep(ledger, "a", "d/x", "d/y", "e/z")
     assert [ledger.fingerprint(one) for one in ("d", "none")] == [(b"", 0), None]

@@ -59,6 +59,11 @@ def test_these_are_apart(sound, backup: str):
             "backup.store.elsewhere: HERE/var/backups is the folder of the vaults",
         ),
         (
+            "store: {path: var/optools-backups}",
+            "backup.store.path: HERE/var/optools-backups is the folder of the optools"
+            " vaults",
+        ),
+        (
             "store: {elsewhere: e}, incremental: {store: {elsewhere: e/f}}",
             "backup.incremental.store.elsewhere: HERE/e/f lies in the folder of the"
             " vaults in folders of their own",

@@ -35,6 +35,7 @@ OBJECT: dict[str, Any] = {"application/json": {"type": "object"}}
 class CyborgHandler(Handler):
     """A resource of the API for whole machines."""
 
+    welcoming: ClassVar[bool] = True
     problem: ClassVar[str] = "CyborgProblem"
     reads: ClassVar[Action | None] = Action.BACKUP_READ
     changes: ClassVar[Action | None] = Action.BACKUP_MANAGE

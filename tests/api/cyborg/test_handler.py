@@ -244,6 +244,18 @@ async def test_pages_elsewhere_may_where_that_is_said(tmp_path, origins):
             assert "x-token" in answer.headers["Access-Control-Expose-Headers"]
 
 
+@pytest.mark.parametrize(
+    "asked", [("POST", "/backup"), ("PUT", "/api/v1.0/rules"), ("POST", "/ak/api/v3/x")]
+)
+async def test_they_may_not_use_anything_else(tmp_path, asked):
+    async with placed(tmp_path, origins=["*"]) as place:
+        assert (await place.http.request(*asked)).status_code != 403
+        answer = await place.http.request(*asked, headers=PAGE)
+
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
+
+
 async def test_and_not_elsewhere(ask):
     beforehand = {**PAGE, "Access-Control-Request-Method": "PATCH"}
     answer = await ask("OPTIONS", "clients/1/", headers=beforehand)
