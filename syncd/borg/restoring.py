@@ -27,7 +27,12 @@ async def restore(task: Restore, runner: Runner) -> Result:
     """
     look = await _look(task, runner)
     if task.dry_run:
-        return Result(archive=task.archive, files=look.items, plan=look.paths)
+        return Result(
+            archive=task.archive,
+            files=look.items,
+            plan=look.paths,
+            warnings=look.warnings,
+        )
     client = task.client
     if client is None or client.here:
         ran = await _here(task, runner)
@@ -39,7 +44,8 @@ async def restore(task: Restore, runner: Runner) -> Result:
         raise _occupied(task.folder)
     if ran.code not in (0, reports.WARNING):
         raise reports.failure("the restore", ran.code, ran.lines)
-    return Result(archive=task.archive, files=look.items, warnings=ran.warnings)
+    warnings = [*look.warnings, *ran.warnings]
+    return Result(archive=task.archive, files=look.items, warnings=warnings)
 
 
 async def _here(task: Restore, runner: Runner) -> Ran:
@@ -125,12 +131,19 @@ class _Look:
         self.missing = set(words.relative(wanted))
         self.items = 0
         self.paths: list[str] = []
-        """The first thousand."""
+        self.warnings: list[str] = []
+        """The first thousand of each."""
 
     def add(self, items: list[Item]) -> None:
         """Take some more; raise StorageError for one that leads out of the folder."""
         for item in items:
             self._links.see(item)
+            if not item.healthy and len(self.warnings) < MOST:
+                # Borg says so when it unpacks, but not when it exports a tar.
+                self.warnings.append(
+                    f"{item.path} is damaged in the repository: zeros stand where"
+                    " content was lost; take it from another archive"
+                )
             if self.missing:
                 self.missing.difference_update(above(item.path))
         if len(self.paths) < MOST:

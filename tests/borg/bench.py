@@ -1,5 +1,7 @@
 """A repository, a folder to back up and a runner: real Borg on this machine."""
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,3 +112,27 @@ class Bench:
 
     def restored(self, file: Path) -> Path:
         return self.folder / "restored" / str(file).lstrip("/")
+
+    def borg(self, *said: str, told: bytes = b"") -> None:
+        """Run Borg by hand; what it asks is answered with yes."""
+        subprocess.run(
+            ["borg", *said],
+            input=told,
+            env={
+                **os.environ,
+                "BORG_PASSPHRASE": PASSPHRASE,
+                "BORG_BASE_DIR": f"{self.folder}/base",
+                "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES",
+            },
+            check=True,
+        )
+
+    def damage(self) -> None:
+        """Damage the largest file of the repository, in its middle."""
+        largest = max(
+            Path(self.repository.path).rglob("data/*/*"),
+            key=lambda one: one.stat().st_size,
+        )
+        with largest.open("r+b") as segment:
+            segment.seek(1 << 19)
+            segment.write(b"damage")

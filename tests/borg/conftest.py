@@ -45,22 +45,38 @@ def machines(tmp_path_factory) -> Iterator[Machines]:
 
 
 @pytest.fixture
-async def remote(tmp_path, machines) -> Bench:
-    """A client elsewhere, and a repository on a third machine."""
+def away(tmp_path, machines) -> Bench:
+    """A client elsewhere, and no repository."""
     bench = Bench(tmp_path, machines)
-    # Borg on the client remembers what it has seen, and takes a copy for an attack.
-    await bench.prepare()
     (bench.source / "a").write_text("one")
     return bench
 
 
+@pytest.fixture
+def remote(away, machines, empty) -> Bench:
+    """A client elsewhere, and a repository on a third machine."""
+    copied(empty, away, machines)
+    return away
+
+
 @pytest.fixture(params=["here", Mode.PUSH, Mode.PULL])
-async def anywhere(request, tmp_path, machines, empty) -> Bench:
+def anywhere(request, tmp_path, machines, empty) -> Bench:
     """This machine, or a client elsewhere in each of the ways."""
     if request.param == "here":
         shutil.copytree(empty, tmp_path / "repository")
         return Bench(tmp_path)
     bench = Bench(tmp_path, machines)
     bench.mode = request.param
-    await bench.prepare()
+    copied(empty, bench, machines)
     return bench
+
+
+def copied(empty: Path, bench: Bench, machines: Machines) -> None:
+    """Have a machine hold a copy of a repository.
+
+    Borg on the client remembers what it has seen of that before, and would take the
+    copy for an attack.
+    """
+    shutil.copytree(empty, bench.folder / "repository")
+    for remembered in (".cache/borg", ".config/borg"):
+        shutil.rmtree(machines.client.home / remembered, ignore_errors=True)

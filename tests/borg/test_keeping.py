@@ -1,8 +1,6 @@
 """Repositories made, pruned and checked."""
 
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +9,7 @@ from syncd.core.borg import words
 from syncd.core.borg.tasks import Check, Keep, PrepareRepository, Prune, Survey
 from syncd.core.borg.values import Client, Policy, Repository
 from syncd.errors import BadRequest, Conflict, NotFound, StorageError
-from tests.borg.bench import MADE, PASSPHRASE
+from tests.borg.bench import MADE
 
 DAY = 86_400.0
 
@@ -32,18 +30,8 @@ async def archives(bench) -> list[str]:
 
 
 def made_long_ago(bench, name: str, when: str) -> None:
-    subprocess.run(
-        [
-            *("borg", "create", f"--timestamp={when}"),
-            *(f"{bench.repository.path}::{name}", str(bench.source)),
-        ],
-        env={
-            **os.environ,
-            "BORG_PASSPHRASE": PASSPHRASE,
-            "BORG_BASE_DIR": f"{bench.folder}/base",
-        },
-        check=True,
-    )
+    where = f"{bench.repository.path}::{name}"
+    bench.borg("create", f"--timestamp={when}", where, str(bench.source))
 
 
 async def test_a_repository_is_made_once(bench):
@@ -170,13 +158,7 @@ async def test_a_sound_repository_is_sound(bench):
 async def test_damage_is_found(bench):
     (bench.source / "big").write_bytes(os.urandom(1 << 20))
     await bench.do(bench.backup())
-    largest = max(
-        (one for one in Path(bench.repository.path).rglob("data/*/*")),
-        key=lambda one: one.stat().st_size,
-    )
-    with largest.open("r+b") as segment:
-        segment.seek(1 << 19)
-        segment.write(b"damage")
+    bench.damage()
 
     with pytest.raises(StorageError, match="the check"):
         await bench.do(Check(**bench.common(), repository=bench.repository))

@@ -187,6 +187,45 @@ async def test_a_client_elsewhere_is_backed_up(remote, mode):
     assert not remote.restored(remote.source / "c.log").exists()
 
 
+EXCLUDED = [
+    "*.o",
+    "cache",
+    "sh:{source}/*.log",
+    "sh:**/trash",
+    "sh:{source}/all/**",
+    "{source}/gone/",
+    "pp:{source}/[a]",
+]
+KEPT = {"a", "cache/b", "deep/b.log"}
+LEFT_OUT = {
+    "b.o",
+    "deep/b.o",
+    "b.log",
+    "trash/b",
+    "deep/trash/b",
+    "all/b",
+    "gone/b",
+    "[a]/b",
+}
+
+
+@BOTH
+async def test_an_exclude_means_the_same_in_both_ways(remote, mode):
+    """What is left out by mistake is missed only when it is needed."""
+    for name in KEPT | LEFT_OUT:
+        (remote.source / name).parent.mkdir(exist_ok=True, parents=True)
+        (remote.source / name).write_text(name)
+    exclude = [pattern.format(source=remote.source) for pattern in EXCLUDED]
+    variables = {"folders": [str(remote.source)], "exclude": exclude}
+
+    made = await remote.do(remote.backup(mode=mode, variables=variables))
+    plan = (await remote.do(remote.restore(made.archive, dry_run=True))).plan
+
+    top = str(remote.source).lstrip("/")
+    found = {one.removeprefix(f"{top}/") for one in plan}
+    assert found & (KEPT | LEFT_OUT) == KEPT
+
+
 @BOTH
 async def test_what_a_client_elsewhere_prints_is_one_file(remote, mode):
     variables = {"command": 'echo one; echo "it\'s"'}
@@ -229,9 +268,9 @@ async def test_secrets_are_on_no_command_line(remote, mode):
 
 
 @BOTH
-async def test_folders_elsewhere_that_are_not_there_make_no_backup(remote, mode):
+async def test_folders_elsewhere_that_are_not_there_make_no_backup(away, mode):
     with pytest.raises(NotFound, match="web has none of /nothing"):
-        await remote.do(remote.backup(mode=mode, variables={"folders": ["/nothing"]}))
+        await away.do(away.backup(mode=mode, variables={"folders": ["/nothing"]}))
 
 
 @pytest.mark.parametrize("freely", [False, True])
@@ -264,11 +303,11 @@ async def test_hooks_run_where_the_client_is(remote, machines):
     assert (home / "said").read_text() == f"{home}\n"
 
 
-async def test_a_client_cannot_push_into_a_folder_of_ours(remote):
-    ours = Repository(path=str(remote.folder / "ours"), passphrase="x")
+async def test_a_client_cannot_push_into_a_folder_of_ours(away):
+    ours = Repository(path=str(away.folder / "ours"), passphrase="x")
 
     with pytest.raises(ConfigError, match="pull it"):
-        await remote.do(remote.backup(repository=ours))
+        await away.do(away.backup(repository=ours))
 
 
 async def test_what_cannot_be_read_is_warned_of_when_pulled(remote):
@@ -308,6 +347,8 @@ def mariadb() -> Iterator[MariaDB]:
     with MariaDB() as server:
         server.ask("CREATE DATABASE shop; CREATE TABLE shop.a (n INT)")
         server.ask("INSERT INTO shop.a VALUES (4711); CREATE DATABASE other")
+        server.ask("CREATE PROCEDURE shop.sum_up() SELECT sum(n) FROM shop.a")
+        server.ask("CREATE EVENT shop.nightly ON SCHEDULE EVERY 1 DAY DO SELECT 1")
         yield server
 
 
@@ -353,6 +394,8 @@ async def test_some_databases_of_a_mariadb_are_dumped(bench, mariadb):
     dump = await dumped(bench, Policy.MYSQL, variables)
 
     assert "(4711)" in dump
+    assert "`sum_up`" in dump
+    assert "`nightly`" in dump
     assert "`other`" not in dump
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import subprocess
 import tarfile
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from syncd.core.borg.tasks import Mode
 from syncd.core.borg.values import Client
 from syncd.errors import ConfigError, Conflict, NotFound, StorageError
-from tests.borg.bench import PASSPHRASE
 
 
 async def test_only_what_is_wanted_comes_back(bench):
@@ -55,32 +53,60 @@ async def test_nothing_is_written_over(bench):
     assert [one.name for one in there.iterdir()] == ["mine"]
 
 
-async def test_an_archive_that_leads_out_of_the_folder_is_not_restored(bench):
+async def test_what_was_lost_in_the_repository_is_warned_of(bench):
+    """After a repair by hand, zeros stand for what was lost."""
+    (bench.source / "big").write_bytes(os.urandom(1 << 20))
+    made = await bench.do(bench.backup())
+    bench.damage()
+    bench.borg("check", "--repair", bench.repository.path)
+
+    dry = await bench.do(bench.restore(made.archive, dry_run=True))
+    back = await bench.do(bench.restore(made.archive))
+
+    assert bench.restored(bench.source / "a").read_text() == "one"
+    [warning] = dry.warnings
+    assert f"{bench.source}/big".lstrip("/") in warning
+    assert warning in back.warnings
+
+
+@pytest.mark.parametrize("name", ["way", "./way", "way//", ".//./way"])
+async def test_an_archive_that_leads_out_of_the_folder_is_not_restored(bench, name):
     outside = bench.folder / "outside"
     outside.mkdir()
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as made:
-        link = tarfile.TarInfo("way")
+        link = tarfile.TarInfo(name)
         link.type, link.linkname = tarfile.SYMTYPE, str(outside)
         made.addfile(link)
         evil = tarfile.TarInfo("way/evil")
         evil.size = 4
         made.addfile(evil, io.BytesIO(b"evil"))
-    subprocess.run(
-        ["borg", "import-tar", f"{bench.repository.path}::evil", "-"],
-        input=tar.getvalue(),
-        env={
-            **os.environ,
-            "BORG_PASSPHRASE": PASSPHRASE,
-            "BORG_BASE_DIR": f"{bench.folder}/base",
-        },
-        check=True,
-    )
+    where = f"{bench.repository.path}::evil"
+    bench.borg("import-tar", where, "-", told=tar.getvalue())
 
     with pytest.raises(StorageError, match="'way/evil' lies behind a link"):
         await bench.do(bench.restore("evil"))
 
     assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_some_of_a_client_comes_back_however_it_was_read(remote, mode):
+    (remote.source / "sub").mkdir()
+    (remote.source / "sub" / "b").write_text("two")
+    (remote.source / "sub" / "c").hardlink_to(remote.source / "sub" / "b")
+    (remote.source / "sub" / "link").symlink_to("./b")
+    made = await remote.do(remote.backup(mode=mode))
+
+    paths = [f"{remote.source}/sub"]
+    back = await remote.do(remote.restore(made.archive, paths=paths))
+
+    there = remote.restored(remote.source / "sub")
+    assert os.readlink(there / "link") == "./b"  # noqa: PTH115 - a Path drops the dot
+    assert (there / "c").read_text() == "two"
+    assert (there / "c").samefile(there / "b")
+    assert not remote.restored(remote.source / "a").exists()
+    assert (back.files, back.warnings) == (4, [])
 
 
 @pytest.mark.parametrize("mode", list(Mode))

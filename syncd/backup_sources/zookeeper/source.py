@@ -67,6 +67,8 @@ class ZooKeeper:
         async with self._session(tell) as session:
             ensemble = await words.asked(self._options["hosts"], self._options["tls"])
             server = ensemble.version
+            await session.sync()
+            newest = session.zxid
             if is_whole:
                 made = await transactional.make(
                     self._options, into.folder, server=server, tell=tell
@@ -78,6 +80,9 @@ class ZooKeeper:
                     chosen, into.folder, server=server, whole=names is None
                 )
             lag = ensemble.lag(made.consistency.surveyed)
+            if lag is None:
+                # No member tells who leads; what the session has seen is at least so.
+                lag = max(0, newest - made.consistency.surveyed)
         return self._reported([root.name for root in made.roots], made, lag, tell)
 
     def _reported(

@@ -13,6 +13,9 @@ from syncd import clock
 LIMIT = 5.0
 """Seconds that a member may take for its answer."""
 
+MOST = 1 << 16
+"""Bytes of an answer that are read; more makes no sense."""
+
 
 class Member(Struct, frozen=True):
     """One member; ``said`` is empty where it is not there or may not tell."""
@@ -113,7 +116,11 @@ async def _say(host: str, word: bytes, tls: Mapping[str, Any] | None) -> str:
     try:
         writer.write(word)
         await writer.drain()
-        return (await reader.read(1 << 20)).decode(errors="replace")
+        said = b""
+        # An answer may come in pieces, and ends where the connection does.
+        while len(said) < MOST and (some := await reader.read(MOST)):
+            said += some
+        return said.decode(errors="replace")
     finally:
         writer.close()
         with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
+from posixpath import normpath
 
 import msgspec
 from msgspec import Struct
@@ -31,7 +32,7 @@ class Item(Struct, frozen=True, array_like=True, gc=False):
     """Seconds since 1970."""
     healthy: bool
     target: str
-    """Of a link; else empty."""
+    """Of a link, or the other name of what has several; else empty."""
 
 
 class _Line(Struct, frozen=True, gc=False):
@@ -88,7 +89,7 @@ class Reader:
             said.size,
             at.timestamp(),
             said.healthy,
-            said.linktarget if said.type == "l" else "",
+            said.linktarget,
         )
 
 
@@ -103,19 +104,22 @@ class Links:
 
     def see(self, item: Item) -> None:
         """Take the next item; raise StorageError for one that must not be unpacked."""
-        parts = item.path.split("/")
-        if item.path.startswith("/") or ".." in parts:
-            raise StorageError(
-                f"the archive names {item.path!r}, which leads out of any folder; it is"
-                " not restored"
-            )
-        if self._links and not self._links.isdisjoint(above(item.path)[1:]):
-            raise StorageError(
-                f"in the archive {item.path!r} lies behind a link, and would be written"
-                " where that leads; it is not restored"
-            )
-        if item.type == "l":
-            self._links.add(item.path)
+        is_link = item.type == "l"
+        for path in (item.path,) if is_link else (item.path, item.target):
+            if path.startswith("/") or ".." in path.split("/"):
+                raise StorageError(
+                    f"the archive names {path!r}, which leads out of any folder; it is"
+                    " not restored"
+                )
+            # A client may have written one path in several ways.
+            folders = above(normpath(path))[1:]
+            if self._links and not self._links.isdisjoint(folders):
+                raise StorageError(
+                    f"in the archive {path!r} lies behind a link, and would be written"
+                    " where that leads; it is not restored"
+                )
+        if is_link:
+            self._links.add(normpath(item.path))
 
 
 def above(path: str) -> list[str]:

@@ -8,6 +8,12 @@ from msgspec import Struct
 from syncd.core.borg.values import Client, Policy, host
 from syncd.errors import BadRequest
 
+MOST = 255
+"""Characters of a name that Borg takes; it looks only when everything is read."""
+
+_ROOM = 24
+"""Characters that stand behind the name while an archive is unfinished."""
+
 _TIME = "%Y-%m-%d_%H-%M"
 _TIME_GLOB = "-".join(("[0-9]" * 4, "[0-9]" * 2, "[0-9][0-9]_[0-9][0-9]", "[0-9]" * 2))
 _NAME = re.compile(
@@ -26,9 +32,18 @@ class Named(Struct, frozen=True):
 
 
 def archive(policy: Policy, client: Client, made: float) -> str:
-    """Return the name of a backup that was asked for then (seconds since 1970)."""
+    """Return the name of a backup that was asked for then (seconds since 1970).
+
+    Raise BadRequest for a client whose name is too long for that.
+    """
     at = datetime.fromtimestamp(made, UTC)
-    return f"{policy}-{client.hostname}-{at:{_TIME}}"
+    name = f"{policy}-{client.hostname}-{at:{_TIME}}"
+    if len(name) > MOST - _ROOM:
+        raise BadRequest(
+            f"the name of the client {client.hostname[:40]}... is too long for one of"
+            " Borg's archives; give it a shorter one, and its address beside it"
+        )
+    return name
 
 
 def archives(policy: Policy, client: Client) -> str:
@@ -56,7 +71,7 @@ def named(name: str) -> Named | None:
 
 def check(name: str) -> str:
     """Return the name of any archive; raise BadRequest for what cannot be one."""
-    if not name or len(name) > 255 or name.startswith("-") or name != name.strip():
+    if not name or len(name) > MOST or name.startswith("-") or name != name.strip():
         raise BadRequest(f"{name!r} is no name of an archive")
     if "::" in name or not name.isprintable() or any(one in name for one in "/{}"):
         raise BadRequest(

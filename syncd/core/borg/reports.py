@@ -90,7 +90,7 @@ def understood(line: str) -> Line | Progress | None:
         return Line(line) if line.strip() else None
     try:
         said = _said.decode(line)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return Line(line)
     match said.type:
         case "log_message":
@@ -100,7 +100,7 @@ def understood(line: str) -> Line | Progress | None:
                 bytes=said.original_size, items=said.nfiles, phase="reading"
             )
         case "progress_percent" if not said.finished and said.total:
-            phase = said.message.split(maxsplit=1)[0].lower() if said.message else ""
+            phase = said.message.strip().partition(" ")[0].lower()
             return Progress(items=said.current, total_items=said.total, phase=phase)
     return None
 

@@ -71,6 +71,9 @@ class BackUp(Common, frozen=True, kw_only=True, tag="backup"):
     hook_timeout: float = 3600.0
     """Seconds for each of the two."""
 
+    def __post_init__(self) -> None:
+        names.archive(self.policy, self.client, self.made)
+
     @property
     def archive(self) -> str:
         """Return the name of the archive."""

@@ -19,6 +19,9 @@ NOT_OF_A_SYSTEM = tuple(
 
 MAIL = ("/var/lib/mail", "/var/mail")
 
+MYSQLDUMP = ("mysqldump", "--single-transaction", "--routines", "--events")
+"""By itself it leaves out procedures, functions and events, and says nothing of it."""
+
 AS_POSTGRES = (
     'if [ "$(id -u)" = 0 ]; then exec runuser -u postgres -- "$@";'
     ' else exec sudo -n -u postgres -- "$@"; fi'
@@ -233,7 +236,7 @@ def _spoken_to(said: _Said, list_name: str) -> _Server:
 
 def _mysql(said: _Said, client: Client) -> Dump:
     server = _server(said, "extended_mysql", "databases", client)
-    words = ["mysqldump", "--single-transaction"]
+    words = list(MYSQLDUMP)
     if server.user:
         words.append(f"--user={server.user}")
     if server.host or server.port:

@@ -44,6 +44,9 @@ ANY_THERE = 'for one; do [ -e "$one" ] || [ -L "$one" ] && exit 0; done; exit 66
 IN_FOLDER = 'cd -- "$1" && shift && exec "$@"'
 """Shell programs that are the same for everybody: what differs are their words."""
 
+UNPREFIXED = r"--transform=flags=rhS;s,^\./\(.\),\1,"
+"""Has tar leave out the ``./`` before names, and before what hard links lead to."""
+
 Words = list[str]
 
 _COMMON = ("--log-json", f"--lock-wait={LOCK_WAIT}")
@@ -179,15 +182,13 @@ def import_tar(
 
 
 def tar(what: Files) -> Words:
-    """Return the words that print files as a tar; raise BadRequest for patterns."""
-    words = [
-        "tar",
-        "--create",
-        "--file=-",
-        "--format=gnu",
-        "--directory=/",
-        "--wildcards",
-    ]
+    """Return the words that print files as a tar; raise BadRequest for patterns.
+
+    Names in it are as Borg has them. What it says is not translated: by that is known
+    whether it gave up.
+    """
+    words = ["env", "LC_ALL=C", "tar", "--create", "--file=-", "--format=gnu"]
+    words += ["--directory=/", UNPREFIXED]
     words += ["--warning=no-file-removed", "--warning=no-file-changed"]
     if what.one_file_system:
         words.append("--one-file-system")
@@ -197,17 +198,29 @@ def tar(what: Files) -> Words:
 
 
 def _tar_exclude(pattern: str) -> Words:
-    style, _, rest = pattern.partition(":")
-    if style in ("sh", "fm", "pp", "pf") and rest:
-        pattern = rest
-    elif style == "re" and rest:
+    """Return a pattern of Borg's in tar's words, which leaves out nothing else."""
+    style, colon, rest = pattern.partition(":")
+    if not colon or style not in ("fm", "sh", "pp", "pf", "re"):
+        style, rest = "fm", pattern
+    path = rest.lstrip("/")
+    # Only there a star stands for no slash, and two for any folders.
+    is_shell = style == "sh"
+    deep = is_shell and path.startswith("**/")
+    if is_shell:
+        path = path.removeprefix("**/")
+        path = path[:-1] if path.endswith("/**") else path
+    if style == "re" or not path or (is_shell and "**" in path):
         raise BadRequest(
-            f"the exclude {pattern!r} is a regular expression, which cannot be heeded"
-            " when a client is pulled; give a pattern like sh:/home/*/.cache"
+            f"the exclude {pattern!r} cannot be heeded when a client is pulled; give a"
+            " pattern like sh:/home/*/.cache, with ** at its beginning or end only"
         )
-    if pattern.startswith("/"):
-        return ["--anchored", f"--exclude=.{pattern}"]
-    return ["--no-anchored", f"--exclude={pattern}"]
+    if style in ("pp", "pf"):
+        return ["--no-wildcards", "--anchored", f"--exclude=./{path.rstrip('/')}"]
+    slashes = "--no-wildcards-match-slash" if is_shell else "--wildcards-match-slash"
+    # To tar, a backslash takes from what follows its meaning.
+    path = path.replace("\\", "\\\\") + ("*" if path.endswith("/") else "")
+    anchor, start = ("--no-anchored", "") if deep else ("--anchored", "./")
+    return ["--wildcards", slashes, anchor, f"--exclude={start}{path}"]
 
 
 def listing(repository: Repository, archive: str, paths: Sequence[str] = ()) -> Words:

@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from kazoo.security import make_acl
 
-from syncd.backup_sources.zookeeper import asking, fetching
+from syncd.backup_sources.zookeeper import asking, fetching, words
 from syncd.backup_sources.zookeeper.image import Image
 from syncd.backup_sources.zookeeper.session import Session
 from syncd.core import backup
@@ -266,6 +266,26 @@ class TestFolders:
 
         report, _ = await report_of(keeper, data=str(folder), lag=1000)
         assert (report.failed, report.origin["lag"] >= 30) == ({}, True)
+
+    async def test_one_that_is_too_far_behind_where_nobody_says_who_leads(
+        self, keeper, monkeypatch
+    ):
+        """As where srvr is not on the servers' list of words."""
+        put_many(keeper, 3)
+        folder, _ = copied(keeper)
+        with keeper.zoo.visited() as client:
+            for _ in range(30):
+                client.create("/app/later-", sequence=True)
+
+        async def silent(hosts, tls):
+            return words.Ensemble([words.Member(host, there=True) for host in hosts])
+
+        monkeypatch.setattr(words, "asked", silent)
+        report, _ = await report_of(keeper, data=str(folder), lag=20)
+        assert "transactions behind" in report.failed["lag"]
+
+        report, _ = await report_of(keeper, lag=20)
+        assert (report.failed, report.origin["lag"]) == ({}, 0)
 
     async def test_one_that_another_daemon_made(self, keeper):
         """It has no manifest, and sessions are missing from the logs."""

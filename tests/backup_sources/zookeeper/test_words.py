@@ -1,5 +1,7 @@
 """What members of an ensemble say of themselves."""
 
+import asyncio
+
 from syncd.backup_sources.zookeeper import words
 from syncd.backup_sources.zookeeper.words import Ensemble, Member
 
@@ -17,6 +19,30 @@ async def test_a_backup_from_far_behind_the_leader_is_a_failure(park, monkeypatc
 
     assert "behind" in report.failed["lag"]
     assert report.origin["lag"] > 1 << 39
+
+
+async def test_an_answer_may_come_in_pieces(monkeypatch):
+    read, heard = asyncio.StreamReader.read, asyncio.Event()
+
+    async def told(reader: asyncio.StreamReader, most: int) -> bytes:
+        some = await read(reader, most)
+        heard.set()
+        return some
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        assert await reader.readexactly(4) == b"srvr"
+        writer.write(b"Zookeeper version: 3.8.0-1\nZxid: 0x1f\n")
+        await heard.wait()
+        writer.write(b"Mode: leader\n")
+        writer.close()
+
+    monkeypatch.setattr(asyncio.StreamReader, "read", told)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await words.asked([f"127.0.0.1:{port}"], None)
+
+    assert found.leader is not None
+    assert (found.leader.zxid, found.version) == (0x1F, "3.8.0")
 
 
 def test_the_last_one_is_how_far_the_ensemble_is_behind():

@@ -44,8 +44,8 @@ def line(**more: Any) -> bytes:
     return json.dumps({**said, **more}).encode() + b"\n"
 
 
-def item(path: str, type: str = "-") -> Item:
-    return Item(path, type, "", "", "", 0, 0.0, True, "")
+def item(path: str, type: str = "-", target: str = "") -> Item:
+    return Item(path, type, "", "", "", 0, 0.0, True, target)
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
@@ -123,7 +123,15 @@ def test_what_is_above():
 def test_links_are_no_trap_where_nothing_lies_behind_them():
     links = Links()
 
-    for one in (item("a", "d"), item("a/b", "l"), item("a/bc"), item("a/b2/c")):
+    for one in (
+        item(".", "d"),
+        item("a", "d"),
+        item("a/b", "l", "/etc"),
+        item("a/bc"),
+        item("a/b2/c"),
+        item("a/d", target="a/bc"),
+        item("a/e", "l", "../b"),
+    ):
         links.see(one)
 
 
@@ -135,6 +143,12 @@ def test_links_are_no_trap_where_nothing_lies_behind_them():
         ([item("../a")], "leads out"),
         ([item("/a")], "leads out"),
         ([item("a/..")], "leads out"),
+        ([item("./a", "l"), item("a/b")], "behind a link"),
+        ([item("a//b", "l"), item("a/b/c")], "behind a link"),
+        ([item("a", "l"), item("./a//b")], "behind a link"),
+        ([item("a", target="../b")], "leads out"),
+        ([item("a", target="/b")], "leads out"),
+        ([item("a", "l"), item("b", target="./a/c")], "behind a link"),
     ],
 )
 def test_traps_are_seen(items, words):

@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from syncd.core.borg.names import archive, archives, check, named
-from syncd.core.borg.values import Client, Policy
+from syncd.core.borg.tasks import BackUp
+from syncd.core.borg.values import Client, Policy, Repository
 from syncd.errors import BadRequest
 
 HOSTS = st.from_regex(r"[a-z0-9](?:[a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True)
@@ -26,6 +27,22 @@ def test_a_name():
     made = archive(Policy.VM, client, 1_543_010_520.0)
 
     assert made == "vm-lab.example.com-2018-11-23_22-02"
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_client_with_a_name_too_long_for_borg_is_refused_at_once(policy):
+    """Borg itself finds that out when it has read everything."""
+    most = 231 - len(f"{policy}--2018-11-23_22-02")
+    long = Client(hostname="a" * most)
+    assert len(archive(policy, long, 1_543_010_520.0)) == 231
+
+    with pytest.raises(BadRequest, match="too long for one of Borg's archives"):
+        BackUp(
+            repository=Repository(path="/srv/r"),
+            client=Client(hostname="a" * (most + 1)),
+            policy=policy,
+            made=0.0,
+        )
 
 
 @given(POLICIES, HOSTS, TIMES)

@@ -38,6 +38,9 @@ def said(**more: Any) -> str:
     return json.dumps(more)
 
 
+DEEP = '{"a":' * 10_000 + "1" + "}" * 10_000
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -66,7 +69,12 @@ def said(**more: Any) -> str:
             said(type="progress_percent", current=1, total=4),
             Progress(items=1, total_items=4),
         ),
+        (
+            said(type="progress_percent", message=" ", current=1, total=4),
+            Progress(items=1, total_items=4),
+        ),
         (said(type="progress_percent", finished=True), None),
+        (DEEP, Line(DEEP)),
         (said(type="progress_message", message="m"), None),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from syncd.core.borg.values import Client, Policy
 from syncd.core.borg.variables import (
+    MYSQLDUMP,
     NOT_OF_A_SYSTEM,
     Dump,
     Files,
@@ -56,26 +57,27 @@ def test_a_pipe_fails_with_any_of_its_commands():
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({}, ["mysqldump", "--single-transaction", "--all-databases"]),
+        ({}, [*MYSQLDUMP, "--all-databases"]),
         (
             {"user": "u", "databases": "a", "port": 3307},
             [
-                *("mysqldump", "--single-transaction", "--user=u", "--host=127.0.0.1"),
+                *MYSQLDUMP,
+                *("--user=u", "--host=127.0.0.1"),
                 *("--port=3307", "--databases", "a"),
             ],
         ),
         (
             {"databases": ["a", "b"], "host": "db"},
             [
-                *("mysqldump", "--single-transaction", "--host=db"),
-                *("--databases", "a", "b"),
+                *MYSQLDUMP,
+                *("--host=db", "--databases", "a", "b"),
             ],
         ),
         (
             {"user": "u", "extended_mysql": {"7": {"databases": ["c"]}, "8": {}}},
             [
-                *("mysqldump", "--single-transaction", "--user=u"),
-                *("--databases", "c"),
+                *MYSQLDUMP,
+                *("--user=u", "--databases", "c"),
             ],
         ),
         (
@@ -84,13 +86,14 @@ def test_a_pipe_fails_with_any_of_its_commands():
                 "extended_mysql": {"7": {"credential": {"user": "v", "port": 1}}},
             },
             [
-                *("mysqldump", "--single-transaction", "--user=v", "--host=127.0.0.1"),
+                *MYSQLDUMP,
+                *("--user=v", "--host=127.0.0.1"),
                 *("--port=1", "--databases", "a"),
             ],
         ),
         (
             {"databases": "", "extended_mysql": {"8": {"databases": ["c"]}}},
-            ["mysqldump", "--single-transaction", "--all-databases"],
+            [*MYSQLDUMP, "--all-databases"],
         ),
     ],
 )
