@@ -21,7 +21,7 @@ from syncd.api.manners import OpToolsManners
 from syncd.api.optools import hooks, shapes
 from syncd.api.optools.requests import refused
 from syncd.core.backup import BackupRequest, RestoreRequest
-from syncd.core.job import Job, State
+from syncd.core.job import Job, Kind, State
 from syncd.core.vault import Pin
 from syncd.errors import Conflict, SyncdError
 from syncd.store import attachments, transactions
@@ -85,8 +85,14 @@ class Conductor:
 
     async def attach(self, vault: str, name: str, content: bytes) -> None:
         """Keep what is attached to a backup; forget what was to those that are gone."""
-        known = [view.summary.name for view in await self._backups.vaults()]
-        await self._store.run(attachments.keep_only, STORE, [*known, vault])
+        # In this order: what somebody attaches meanwhile is not among those before,
+        # and a backup that ends meanwhile is among the vaults.
+        before = await self._store.read(attachments.backups, STORE)
+        _, jobs = await self._backups.jobs(kind=Kind.BACKUP, limit=shapes.LATEST)
+        known = {vault, *(str(job.vault) for job in jobs if shapes.is_listed(job))}
+        known |= {view.summary.name for view in await self._backups.vaults()}
+        if gone := [backup for backup in before if backup not in known]:
+            await self._store.run(attachments.forget, STORE, gone)
         await self._store.run(attachments.put, STORE, vault, name, content)
 
     async def attached(self, vault: str) -> Sequence[str]:

@@ -24,8 +24,6 @@ from syncd.errors import NotAllowed, NotLoggedIn, Unavailable
 HTML = "text/html; charset=utf-8"
 PROGRAMS = "/ak/"
 NOT_ALLOWED = "username/api key is not authorized for these action(s)"
-LATEST = 1000
-"""Jobs that are looked through, the newest first."""
 
 
 class OpToolsHandler(Handler):
@@ -78,7 +76,7 @@ class OpToolsHandler(Handler):
 
     async def listed(self) -> dict[str, VaultView | Job]:
         """Return all backups by their ids, oldest first: vaults, jobs without one."""
-        _, jobs = await self.backups.jobs(kind=Kind.BACKUP, limit=LATEST)
+        _, jobs = await self.backups.jobs(kind=Kind.BACKUP, limit=shapes.LATEST)
         found: dict[int, VaultView | Job] = {
             shapes.milliseconds(job.created): job
             for job in jobs
