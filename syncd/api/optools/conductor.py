@@ -9,6 +9,7 @@ again goes on where it was.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -37,6 +38,12 @@ LONGEST = 7 * 86_400.0
 
 AGAIN = 5.0
 """Seconds until what could not be recorded is tried again."""
+
+RESTARTS = 10
+"""How many of them a step outlives that may be done twice."""
+
+INTERRUPTED = "interrupted"
+"""Why a job has failed under which the daemon went down."""
 
 log = structlog.get_logger(__name__)
 
@@ -209,42 +216,57 @@ class Conductor:
     async def _pinned(self, vault: str) -> AsyncIterator[None]:
         """Have a vault stay for as long as this goes on."""
         view = await self._backups.vault(vault)
-        mine = view.pin is None or view.pin.by == OURS
-        if mine:
-            now = self._now()
-            pin = Pin("it is being restored", OURS, now, now + LONGEST)
-            await self._backups.pin(vault, pin, who=OURS)
+        if view.pin is None or view.pin.by == OURS:
+            await self._pin(vault, "a restore needs it", OURS)
         try:
             yield
-        finally:
-            if mine:
-                with suppress(SyncdError):
-                    await self._backups.pin(vault, None, who=OURS)
+        except asyncio.CancelledError:
+            raise  # At the next start it goes on, and needs it still.
+        except BaseException:
+            await self._unpin(vault)
+            raise
+        await self._unpin(vault)
+
+    async def _pin(self, vault: str, why: str, who: str) -> None:
+        now = self._now()
+        await self._backups.pin(vault, Pin(why, who, now, now + LONGEST), who=OURS)
+
+    async def _unpin(self, vault: str) -> None:
+        """Take our pin away; what somebody else has pinned meanwhile stays so."""
+        with suppress(SyncdError):
+            pin = (await self._backups.vault(vault)).pin
+            if pin is not None and pin.by == OURS:
+                await self._backups.pin(vault, None, who=OURS)
 
     async def _exchanged(self, one: Transaction, vault: str) -> Transaction:
-        """Save what there is, restore, and take that back if it fails."""
-        one, safety = await self._step(one, "safety", self._save)
+        """Save what there is, and restore."""
+        one, safety = await self._insisted(one, "safety", self._save)
         if safety.state is not State.SUCCESSFUL:
             why = safety.error or str(safety.state)
             words = f"no safety backup could be made, and nothing was restored: {why}"
             return self._ended(one, [words])
-        one, job = await self._step(
-            one, "restore", lambda key: self._restore(one, vault, key)
-        )
+        # Backups that are made meanwhile may have the policy give it up.
+        async with self._pinned(str(safety.vault)):
+            return await self._restored(one, vault, str(safety.vault))
+
+    async def _restored(self, one: Transaction, vault: str, safety: str) -> Transaction:
+        """Restore, and take that back if it fails."""
+        one, job = await self._step(one, "restore", partial(self._restore, one, vault))
         if job.state is State.SUCCESSFUL:
             await self._after()
             return self._ended(one, [], status="success")
         words = f"restoring failed: {job.error or job.state}"
         one = await self._kept(replace(one, status="undoing", messages=[words]))
-        one, back = await self._step(
-            one, "undo", lambda key: self._undo(one, str(safety.vault), key)
-        )
+        one, back = await self._insisted(one, "undo", partial(self._undo, one, safety))
         if back.state is State.SUCCESSFUL:
-            more = f"what there was before is back, from {safety.vault}"
+            more = f"what there was before is back, from {safety}"
         else:
+            why = "what there was before a restore that could not be taken back"
+            with suppress(SyncdError):
+                await self._pin(safety, why, one.who)
             more = (
                 f"it could not be taken back: {back.error}; what there was before is in"
-                f" the vault {safety.vault}"
+                f" the vault {safety}"
             )
         return self._ended(one, [words, more])
 
@@ -256,6 +278,17 @@ class Conductor:
             job = await ask(f"{one.id} {name}")
             one = await self._kept(replace(one, jobs={**one.jobs, name: job.id}))
         return one, await self._end_of(one.jobs[name])
+
+    async def _insisted(
+        self, one: Transaction, name: str, ask: Callable[[str], Awaitable[Job]]
+    ) -> tuple[Transaction, Job]:
+        """Have a step done that may be done twice: again if a restart ended it."""
+        one, job = await self._step(one, name, ask)
+        for number in range(2, RESTARTS + 2):
+            if job.reason != INTERRUPTED:
+                break
+            one, job = await self._step(one, f"{name} {number}", ask)
+        return one, job
 
     async def _save(self, key: str) -> Job:
         request = BackupRequest(
