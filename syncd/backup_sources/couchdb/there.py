@@ -28,6 +28,8 @@ class Said(Struct, frozen=True):
     """What the server says of one document that was written."""
 
     id: str = ""
+    rev: str = ""
+    """What was made of it; empty where it was not written."""
     error: Any = None
     name: Any = None
     reason: Any = None

@@ -371,6 +371,27 @@ class TestSent:
         there = bench.couch.docs("comp")["x"]["_attachments"]["it"]
         assert there["data"] == "YnVi"
 
+    async def test_attachments_of_which_the_server_has_another_digest(
+        self, bench, monkeypatch
+    ):
+        # As a CouchDB has that packs texts.
+        from syncd.backup_sources.couchdb import comparing
+
+        monkeypatch.setattr(comparing, "_digest", lambda data: "md5-other")
+        bench.couch.put("comp", "there", word="now")
+        file = {"content_type": "text/plain", "data": "YnVi"}
+        docs = [{"_id": id_, "_attachments": {"it": file}} for id_ in ("there", "x")]
+        vault = bench.sent(self.document(docs, compressed=False))
+        report = await bench.restore(vault)
+
+        assert report.failed == {}
+        revisions = {
+            id_: tree["winner"][:2] for id_, tree in bench.couch.trees("comp").items()
+        }
+        assert revisions == {"there": "2-", "x": "1-"}
+        there = bench.couch.docs("comp")
+        assert there["x"]["_attachments"]["it"]["data"] == "YnVi"
+
     async def test_one_that_no_server_takes_is_named_and_the_others_are_there(
         self, bench
     ):
