@@ -67,7 +67,19 @@ def test_ids_are_listed_in_several_ways(said, ids):
 
 
 @pytest.mark.parametrize(
-    "said", ["a", "{}", "[1]", '"a"', "7", "[", "['a'", "[" * 100_000, "open('x')"]
+    "said",
+    [
+        "a",
+        "{}",
+        "[1]",
+        '"a"',
+        "7",
+        "[",
+        "['a'",
+        "[" * 60_000,
+        "[" * 100_000,
+        "open('x')",
+    ],
 )
 def test_what_lists_no_ids_is_refused(said):
     with pytest.raises(Refused) as caught:
@@ -81,6 +93,17 @@ def test_what_is_no_document_is_refused(body):
     with pytest.raises(Refused) as caught:
         requests.read(body)
     assert caught.value.said["msg"] == "input error"
+
+
+def test_only_what_is_needed_of_a_body_is_read():
+    many = {f"x{number}": [[]] for number in range(1000)}
+    body = json.dumps({"attachment": [1], **many}).encode()
+    said = requests.read(body, "attachment")
+
+    assert said == {"attachment": [1], **dict.fromkeys(many)}
+    assert len(requests.faults(said, NEEDED)) == requests.MOST + 1
+    said = requests.read(json.dumps([7] * 1000).encode(), "attachment")
+    assert len(requests.faults(said, NEEDED)) == requests.MOST + 2
 
 
 def test_no_body_is_an_empty_one():
