@@ -243,6 +243,12 @@ def test_syncd_itself_where_no_server_is_named():
 
         assert ended(daemon, answer)["status"] == "success"
         assert file.read_text() == doc["text"]
+        docs = [{"_id": "rules", "type": "rules", "text": "rules: 7\n"}]
+        wrong = {"dbs": {"DB_SYSTEM": {"docs": docs}}}
+        told = ended(daemon, asked(daemon, "PUT", "/ak/api/v3/backups", json=wrong))
+        assert told["status"] == "error"
+        assert "cannot be put in force" in told["athena_messages"][0]
+        assert file.read_text() == doc["text"]
         assert text in ("", doc["text"])
 
 

@@ -59,10 +59,11 @@ class Conductor:
         *,
         now: Callable[[], float],
         name: Callable[[int], str],
-        after: Callable[[], Awaitable[None]],
+        after: Callable[[], Awaitable[str]],
     ) -> None:
-        """Take the engine, and what is done after a restore that went well.
+        """Take the engine, and what puts in force what was restored.
 
+        ``after`` returns why that cannot be, empty if it can; then all is taken back.
         ``name`` gives names for vaults: of this moment, and so many seconds later.
         """
         self.turn = asyncio.Lock()
@@ -252,13 +253,16 @@ class Conductor:
     async def _restored(self, one: Transaction, vault: str, safety: str) -> Transaction:
         """Restore, and take that back if it fails."""
         one, job = await self._step(one, "restore", partial(self._restore, one, vault))
-        if job.state is State.SUCCESSFUL:
-            await self._after()
-            return self._ended(one, [], status="success")
         words = f"restoring failed: {job.error or job.state}"
+        if job.state is State.SUCCESSFUL:
+            trouble = await self._after()
+            if not trouble:
+                return self._ended(one, [], status="success")
+            words = f"what was restored cannot be put in force: {trouble}"
         one = await self._kept(replace(one, status="undoing", messages=[words]))
         one, back = await self._insisted(one, "undo", partial(self._undo, one, safety))
         if back.state is State.SUCCESSFUL:
+            await self._after()
             more = f"what there was before is back, from {safety}"
         else:
             why = "what there was before a restore that could not be taken back"

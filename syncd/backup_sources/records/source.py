@@ -122,6 +122,8 @@ class Records:
                     there.write(new)
                     there.flush()
                     os.fsync(there.fileno())
+                if old is not None:
+                    shutil.copymode(file, part)
                 part.replace(file)
         except OSError as error:
             raise StorageError(f"{file} cannot be written: {error.strerror}") from None

@@ -32,6 +32,7 @@ class ConsoleBackups(MemoryBackups):
         super().__init__()
         self.document = b'{"comp":{"docs":[]}}'
         self.forms: list[Part | None] = []
+        self.not_in_force = ""
 
     def _make(self, job: Job, failed: str | None) -> None:
         origin = {
@@ -113,8 +114,9 @@ def conducted(
 ) -> Conductor:
     """Return a conductor whose clock is the engine's."""
 
-    async def note() -> None:
+    async def note() -> str:
         after.append(1)
+        return backups.not_in_force
 
     return Conductor(
         backups,

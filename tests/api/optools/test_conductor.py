@@ -50,6 +50,22 @@ async def test_what_cannot_be_taken_back_names_where_it_is(backups, conductor, v
     assert backups.kept() == [safety.vault]
 
 
+async def test_what_cannot_be_put_in_force_is_taken_back(
+    backups, conductor, vault, after
+):
+    one = await begun(conductor, vault)
+    backups.not_in_force = "rules.yaml: no such entry"
+    for kind, number in ((Kind.BACKUP, 1), (Kind.RESTORE, 1), (Kind.RESTORE, 2)):
+        backups.finish((await backups.of_kind(kind, number)).id)
+    await settled(conductor)
+
+    ended = await conductor.transaction(one.id)
+    assert ended.status == "error"
+    assert "no such entry" in ended.messages[0]
+    assert "is back" in ended.messages[1]
+    assert after == [1, 1]
+
+
 async def test_without_a_safety_nothing_is_restored(backups, conductor, vault, after):
     one = await begun(conductor, vault)
     backups.fail((await backups.of_kind(Kind.BACKUP)).id, "no room")
