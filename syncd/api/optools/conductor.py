@@ -7,6 +7,7 @@ again goes on where it was.
 """
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -24,7 +25,7 @@ from syncd.api.optools.requests import refused
 from syncd.core.backup import BackupRequest, RestoreRequest
 from syncd.core.job import Job, Kind, State
 from syncd.core.vault import Pin
-from syncd.errors import Conflict, SyncdError
+from syncd.errors import Conflict, NoRoom, SyncdError
 from syncd.store import attachments, transactions
 from syncd.store.database import Store
 from syncd.store.transactions import Transaction
@@ -137,7 +138,10 @@ class Conductor:
         who: str,
         by: str,
     ) -> Transaction:
-        """Begin to restore an archive, which is moved from there."""
+        """Begin to restore an archive, which stays where it is.
+
+        Raise Refused, Conflict or Unavailable.
+        """
         hooks.check(hook)
         job = await self._uploaded(archive, who)
         one = self._made(who, by, hook, {"skip": dict(skip), "vault": job.vault})
@@ -155,10 +159,17 @@ class Conductor:
     async def _uploaded(self, archive: Path, who: str) -> Job:
         for later in range(AHEAD):
             name = f"{shapes.SENT}_{self._name(later)}"
+            # Whatever comes of it, an archive that is handed in is gone.
+            tried = archive.with_name(f"{archive.name}-{later}")
             try:
-                return await self._backups.upload(name, archive, partial=True, who=who)
+                await asyncio.to_thread(shutil.copy, archive, tried)
+                return await self._backups.upload(name, tried, partial=True, who=who)
+            except OSError as error:
+                raise NoRoom(f"the backup cannot be kept: {error.strerror}") from None
             except Conflict:
                 continue
+            finally:
+                await asyncio.to_thread(tried.unlink, True)
         raise Conflict("every name for a vault is taken for now; ask again later")
 
     def _made(self, who: str, by: str, hook: str, asked: dict[str, Any]) -> Transaction:

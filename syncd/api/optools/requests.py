@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
-from syncd.errors import SyncdError
+from syncd.errors import NoRoom, SyncdError
 
 LONGEST = 64 << 10
 """Bytes of a list of ids in an address."""
@@ -186,7 +186,7 @@ def packed(content: bytes, names: Mapping[str, str], archive: Path) -> Sent:
     """Write a backup that somebody sent into an archive, for a vault to be made of it.
 
     ``names`` are those of the databases, by their roles. Raise Refused for what is no
-    backup: nothing is begun then.
+    backup, NoRoom where it cannot be written: nothing is begun then.
     """
     if not content.strip():
         raise refused("the backup is missing; send it as the body, with dbs in it")
@@ -206,8 +206,11 @@ def packed(content: bytes, names: Mapping[str, str], archive: Path) -> Sent:
     if not found:
         raise refused("dbs has no database in it")
     said = {"dbs": {name: _plain(sent) for name, sent in found.items()}}
-    with zipfile.ZipFile(archive, "w") as there:
-        there.writestr(DOCUMENT, msgspec.json.encode(said))
+    try:
+        with zipfile.ZipFile(archive, "w") as there:
+            there.writestr(DOCUMENT, msgspec.json.encode(said))
+    except OSError as error:
+        raise NoRoom(f"the backup cannot be kept: {error.strerror}") from None
     return Sent(hook_of(backup.client_webhook_url), list(found))
 
 

@@ -17,6 +17,7 @@ from syncd.api.server import Limits, Server
 from syncd.core.backup import BackupRequest
 from syncd.core.errand import Part
 from syncd.core.job import Event, Job, Kind, State
+from syncd.errors import Conflict
 from syncd.store.database import Store
 from tests.api.daemon.memory import MemoryArchive, MemoryBackups
 from tests.api.fakes import House
@@ -33,6 +34,7 @@ class ConsoleBackups(MemoryBackups):
         self.document = b'{"comp":{"docs":[]}}'
         self.forms: list[Part | None] = []
         self.not_in_force = ""
+        self.taken: set[str] = set()
 
     def _make(self, job: Job, failed: str | None) -> None:
         origin = {
@@ -59,8 +61,11 @@ class ConsoleBackups(MemoryBackups):
 
     async def upload(self, name: str, archive: Path, *, partial: bool, who: str) -> Job:
         assert partial
-        self.uploaded[name] = archive.read_bytes()
+        content = archive.read_bytes()
         archive.unlink()
+        if name in self.taken:
+            raise Conflict(f"there is or was a vault called {name}")
+        self.uploaded[name] = content
         return self._keep(Kind.UPLOAD, BackupRequest(), name, who, None)
 
     @asynccontextmanager

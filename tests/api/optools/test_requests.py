@@ -9,6 +9,7 @@ import pytest
 
 from syncd.api.optools import requests
 from syncd.api.optools.requests import Refused, Rule
+from syncd.errors import NoRoom
 from tests.api.optools.conftest import NAMES
 
 NEEDED = Rule("attachment", required=True)
@@ -163,6 +164,12 @@ def test_what_is_no_backup_is_refused_before_anything_begins(said, why, tmp_path
     with pytest.raises(Refused, match=why) as caught:
         requests.packed(json.dumps(said).encode(), NAMES, tmp_path / "archive.zip")
     assert caught.value.status == 400
+
+
+def test_where_there_is_no_room_it_says_so(tmp_path):
+    said = json.dumps({"dbs": {"comp": {"docs": []}}}).encode()
+    with pytest.raises(NoRoom, match="cannot be kept: No such file"):
+        requests.packed(said, NAMES, tmp_path / "gone" / "archive.zip")
 
 
 def test_what_inflates_without_end_is_refused(tmp_path, monkeypatch):
