@@ -113,6 +113,20 @@ async def test_what_is_wanted_wrongly_is_refused(bench):
             await bench.source().back_up(wrong, bench.stage(), Listener())
 
 
+async def test_rules_that_are_gone_come_back(bench):
+    vault = await bench.back_up()
+    bench.rules.unlink()
+    # What there is before a restore may lack them.
+    before = bench.stage()
+    wanted = Wanted(variables={"missing": True})
+    await bench.source().back_up(wanted, before, Listener())
+    await bench.restore(before.sealed(), variables={"undo": True})
+    assert not bench.rules.exists()
+    await bench.restore(vault)
+
+    assert bench.rules.read_text() == RULES
+
+
 async def test_without_an_index_or_rules_there_is_no_backup(bench):
     bench.rules.unlink()
     with pytest.raises(StorageError, match=r"rules\.yaml"):
