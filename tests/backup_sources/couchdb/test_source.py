@@ -389,6 +389,7 @@ class TestSent:
             id_: tree["winner"][:2] for id_, tree in bench.couch.trees("comp").items()
         }
         assert revisions == {"there": "2-", "x": "1-"}
+        assert (report.changed["created"], report.changed["replaced"]) == (1, 1)
         there = bench.couch.docs("comp")
         assert there["x"]["_attachments"]["it"]["data"] == "YnVi"
 
