@@ -8,7 +8,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -137,7 +137,7 @@ class Records:
         self, names: Sequence[str], into: Staging, *, lacks: bool
     ) -> list[About]:
         roles = {name: role for role, name in self._names.items()}
-        makers = {
+        makers: dict[str, Callable[[sqlite3.Connection], Docs]] = {
             "components": _components,
             "sessions": _sessions,
             "system": partial(self._system, lacks=lacks),

@@ -97,7 +97,7 @@ def test_what_is_no_document_is_refused(body):
 
 
 def test_only_what_is_needed_of_a_body_is_read():
-    many = {f"x{number}": [[]] for number in range(1000)}
+    many: dict[str, object] = {f"x{number}": [[]] for number in range(1000)}
     body = json.dumps({"attachment": [1], **many}).encode()
     said = requests.read(body, "attachment")
 

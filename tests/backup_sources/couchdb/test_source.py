@@ -692,16 +692,20 @@ class TestFaults:
         report = await bench.restore(vault, options={"batch": 1 << 16})
         assert report.changed["created"] == 30
 
+    @pytest.mark.parametrize("given", [0, 2])
     async def test_a_revision_that_is_never_given_is_never_a_success(
-        self, bench, monkeypatch
+        self, bench, monkeypatch, given
     ):
         from syncd.backup_sources.couchdb import reading
 
         monkeypatch.setattr(reading, "PAUSE", 0.001)
-        bench.couch.put("comp", "x", word="a")
+        conflicted(bench.couch, "comp", "x")
+        got = reading.Reading._got
 
         async def lacking(self, some, how, *, alone):
-            return [], 1
+            results, size = await got(self, some, how, alone=alone)
+            assert len(results) == 3
+            return results[:given], size
 
         monkeypatch.setattr(reading.Reading, "_got", lacking)
         with pytest.raises(StorageError, match="does not give a revision"):
