@@ -26,6 +26,14 @@ NAMES = {"components": "comp", "sessions": "sess", "system": "sys"}
 MANNERS = OpToolsManners(databases=NAMES, document="m:f", body=1 << 20)
 
 
+class SilentArchive(MemoryArchive):
+    """An archive of which nothing comes."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+
 class ConsoleBackups(MemoryBackups):
     """An engine whose documents are what a test says."""
 
@@ -35,6 +43,7 @@ class ConsoleBackups(MemoryBackups):
         self.forms: list[Part | None] = []
         self.not_in_force = ""
         self.taken: set[str] = set()
+        self.silent = False
 
     def _make(self, job: Job, failed: str | None) -> None:
         origin = {
@@ -74,7 +83,10 @@ class ConsoleBackups(MemoryBackups):
     ) -> AsyncIterator[MemoryArchive]:
         await self.vault(name)
         self.forms.append(form)
-        yield MemoryArchive(self.document, sized=False, broken_at=self.broken_at)
+        if self.silent:
+            yield SilentArchive(b"", sized=False, broken_at=None)
+        else:
+            yield MemoryArchive(self.document, sized=False, broken_at=self.broken_at)
 
     async def of_kind(self, kind: Kind, number: int = 1) -> Job:
         """Return a job of a kind, once so many were asked for."""

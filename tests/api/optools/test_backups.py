@@ -131,6 +131,16 @@ async def test_a_document_that_breaks_off_is_never_whole(http, backups):
     assert answer.status_code == 503
 
 
+async def test_a_document_that_does_not_come_says_so(http, backups, monkeypatch):
+    id_ = await made(http, backups)
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    backups.silent = True
+    answer = await http.get(f"{WHERE}/{id_}")
+
+    assert answer.status_code == 503
+    assert "nothing of the backup came" in answer.json()["message"]
+
+
 async def test_what_is_not_there(http):
     for id_ in ("03_ibp_db_backup_1", "00_settings", "..%2Fx"):
         answer = await http.get(f"{WHERE}/{id_}")
