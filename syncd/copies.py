@@ -1,6 +1,6 @@
 """The rooms of backups: what the configuration wants of them, and their opening."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ async def opened(loaded: Config, parts: Parts) -> AsyncIterator[Copies]:
             name=lambda later: names.at(
                 clock.timestamp() + later, chosen[OPTOOLS].zone
             ),
-            after=lambda: _rules_read(parts),
+            after=_in_force(section, parts),
         )
         await rooms.enter_async_context(conductor)
         yield Copies(
@@ -209,12 +209,21 @@ def _optools_manners(section: Backup, state: Path, plan: Plan) -> OpToolsManners
     )
 
 
-async def _rules_read(parts: Parts) -> None:
-    """Have the rules be those of their file, which may have been restored."""
-    try:
-        await parts.rulebook.reload()
-    except SyncdError as error:
-        log.warning("rules not reloaded", action="restore", reason=str(error))
+def _in_force(section: Backup, parts: Parts) -> Callable[[], Awaitable[str]]:
+    """Return what puts in force what was restored: of our own records, the rules."""
+    sources = (section.optools or backup.OpTools()).all_sources()
+    ours = next(iter(sources.values())).get("kind") == OWN
+
+    async def reload() -> str:
+        try:
+            if ours:
+                await parts.rulebook.reload()
+        except SyncdError as error:
+            log.warning("rules not reloaded", action="restore", reason=str(error))
+            return str(error)
+        return ""
+
+    return reload
 
 
 def _plan(name: str, said: Section, state: Path, own: Mapping[str, str]) -> Plan:

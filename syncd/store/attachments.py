@@ -40,9 +40,14 @@ def get(db: Connection, store: str, backup: str, name: str) -> bytes:
     return content or b""
 
 
-def keep_only(db: Connection, store: str, backups: Sequence[str]) -> None:
-    """Forget what was attached to any other backup: they are gone."""
-    there = select(attachments.c.backup).where(attachments.c.store == store).distinct()
-    for backup in set(db.execute(there).scalars()) - set(backups):
-        gone = (attachments.c.store == store) & (attachments.c.backup == backup)
-        db.execute(delete(attachments).where(gone))
+def backups(db: Connection, store: str) -> Sequence[str]:
+    """Return the backups that anything is attached to."""
+    found = select(attachments.c.backup).where(attachments.c.store == store).distinct()
+    return list(db.execute(found).scalars())
+
+
+def forget(db: Connection, store: str, gone: Sequence[str]) -> None:
+    """Forget what was attached to backups that are gone."""
+    for backup in gone:
+        there = (attachments.c.store == store) & (attachments.c.backup == backup)
+        db.execute(delete(attachments).where(there))

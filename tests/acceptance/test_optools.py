@@ -26,25 +26,52 @@ def couch() -> Iterator[Couch]:
         yield couch
 
 
+def over(couch: Couch) -> Daemon:
+    source = {"kind": "couchdb", "url": couch.url, "patience": 1}
+    section = {"source": source, "schedule": [], "private_hooks": True}
+    return Daemon(further={"backup": {"optools": section}})
+
+
+@pytest.fixture(scope="module")
+def lasting(couch: Couch) -> Iterator[Daemon]:
+    with over(couch) as daemon:
+        yield daemon
+
+
 @pytest.fixture
-def console(couch: Couch) -> Iterator[Daemon]:
+def console(lasting: Daemon, couch: Couch) -> Daemon:
+    """A daemon that knows of backups before, over databases made anew."""
+    fill(couch)
+    return lasting
+
+
+@pytest.fixture
+def mortal(couch: Couch) -> Iterator[Daemon]:
+    """A daemon of which there may be another process afterwards."""
+    fill(couch)
+    with over(couch) as daemon:
+        yield daemon
+
+
+def fill(couch: Couch) -> None:
     couch.faults()
     couch.create(*NAMES)
     couch.put("athena_components", "abcd", type="msp", api_url="https://a.example.com")
     couch.put("athena_components", "dcba", word="then")
     couch.put("athena_system", "00_settings_athena", word="then")
     couch.put("athena_sessions", "live", type="session_athena")
-    source = {"kind": "couchdb", "url": couch.url, "patience": 5}
-    section = {"source": source, "schedule": [], "private_hooks": True}
-    with Daemon(further={"backup": {"optools": section}}) as daemon:
-        yield daemon
+
+
+CLIENT = httpx.Client(
+    timeout=120, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+)
+"""For all: reading what a client trusts takes longer than asking."""
 
 
 def asked(daemon: Daemon, method: str, path: str, **how: Any) -> httpx.Response:
     """Ask, once the rooms of backups are open."""
-    url = f"http://127.0.0.1:{daemon.port}"
-    with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
-        return client.request(method, path, **how)
+    url = httpx.URL(f"http://127.0.0.1:{daemon.port}").join(path)
+    return CLIENT.request(method, url, **how)
 
 
 def begun(daemon: Daemon) -> dict[str, Any]:
@@ -170,7 +197,8 @@ def test_the_examples_in_order(console, couch):
     assert set(couch.docs("athena_components")) == {"dcba"}
     assert couch.docs("athena_system")["00_settings_athena"]["word"] == "then"
 
-    assert asked(console, "GET", "/ak/api/v1/backups").json() == {"ids": [id_]}
+    ids = asked(console, "GET", "/ak/api/v1/backups").json()["ids"]
+    assert ids[-1] == id_  # and not what was there before the restores
 
 
 def test_a_restore_tells_whoever_is_named_how_it_ended(console, couch):
@@ -242,6 +270,12 @@ def test_syncd_itself_where_no_server_is_named():
         answer = asked(daemon, "PUT", f"/api/v3/backups/{found['id']}", json={})
 
         assert ended(daemon, answer)["status"] == "success"
+        assert file.read_text() == doc["text"]
+        docs = [{"_id": "rules", "type": "rules", "text": "rules: 7\n"}]
+        wrong = {"dbs": {"DB_SYSTEM": {"docs": docs}}}
+        told = ended(daemon, asked(daemon, "PUT", "/ak/api/v3/backups", json=wrong))
+        assert told["status"] == "error"
+        assert "cannot be put in force" in told["athena_messages"][0]
         assert file.read_text() == doc["text"]
         assert text in ("", doc["text"])
 
@@ -331,22 +365,22 @@ def test_a_restore_whose_worker_is_killed_is_taken_back(console, couch):
     assert {name: couch.docs(name) for name in NAMES} == before
 
 
-def test_a_daemon_that_is_killed_under_a_restore_takes_it_back(console, couch):
+def test_a_daemon_that_is_killed_under_a_restore_takes_it_back(mortal, couch):
     couch.put("athena_system", "00_settings", word="then")
-    id_ = backed_up(console)["id"]
+    id_ = backed_up(mortal)["id"]
     before = changed(couch)
     hold(couch)
-    answer = asked(console, "PUT", f"/ak/api/v3/backups/{id_}", json={})
+    answer = asked(mortal, "PUT", f"/ak/api/v3/backups/{id_}", json={})
     wait_for(lambda: is_written_over(couch, before), within=60)
-    console.kill()
+    mortal.kill()
     couch.faults()
-    console.start()
+    mortal.start()
     where = httpx.URL(answer.json()["url"]).path
-    wait_for(lambda: asked(console, "GET", where).status_code == 200)
-    wait_for(lambda: "ts_completed" in asked(console, "GET", where).json())
-    told = asked(console, "GET", where).json()
+    wait_for(lambda: asked(mortal, "GET", where).status_code == 200)
+    wait_for(lambda: "ts_completed" in asked(mortal, "GET", where).json())
+    told = asked(mortal, "GET", where).json()
 
     assert told["status"] == "error"
     assert "is back" in told["message"]
     assert {name: couch.docs(name) for name in NAMES} == before
-    assert asked(console, "GET", "/ak/api/v3/backups").json() == {"ids": [id_]}
+    assert asked(mortal, "GET", "/ak/api/v3/backups").json()["ids"][-1] == id_

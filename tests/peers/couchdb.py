@@ -35,6 +35,13 @@ class Couch:
         self._folder = folder
         self.port = 0
         self.process: Lent | None = None
+        # One for all requests: reading what a client trusts takes longer than asking.
+        # Connections are not kept: whoever is killed may have them.
+        self._client = httpx.Client(
+            timeout=PATIENCE,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     def __enter__(self) -> Self:
         return self.start()
@@ -83,10 +90,9 @@ class Couch:
         if self._login:
             word = base64.b64encode(self._login.encode()).decode()
             headers["Authorization"] = f"Basic {word}"
-        with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
-            answer = client.request(
-                method, f"{self.url}/{path}", json=said, headers=headers
-            )
+        answer = self._client.request(
+            method, f"{self.url}/{path}", json=said, headers=headers
+        )
         return json.loads(answer.content)
 
     def create(self, *databases: str) -> None:

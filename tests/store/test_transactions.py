@@ -64,7 +64,8 @@ async def test_attachments_go_with_their_backup(store: Store):
 
     assert await store.read(attachments.names, "optools", "v") == ["a", "b"]
     assert await store.read(attachments.get, "optools", "v", "a") == b"3"
-    await store.run(attachments.keep_only, "optools", ["w"])
+    assert set(await store.read(attachments.backups, "optools")) == {"v", "w"}
+    await store.run(attachments.forget, "optools", ["v"])
     assert await store.read(attachments.names, "optools", "v") == []
     assert await store.read(attachments.get, "optools", "v", "a") == b""
     assert await store.read(attachments.get, "optools", "w", "a") == b"4"

@@ -105,6 +105,9 @@ class OneBackup(OpToolsHandler):
             try:
                 async with asyncio.timeout(PATIENCE):
                     chunk = await anext(chunks, None)
+            except TimeoutError:
+                words = f"nothing of the backup came in {PATIENCE:g} s; ask again later"
+                raise Unavailable(words) from None
             except (SyncdError, OSError) as error:
                 raise Unavailable(f"the backup cannot be read: {error}") from None
             try:

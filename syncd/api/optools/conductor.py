@@ -7,8 +7,10 @@ again goes on where it was.
 """
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -21,9 +23,9 @@ from syncd.api.manners import OpToolsManners
 from syncd.api.optools import hooks, shapes
 from syncd.api.optools.requests import refused
 from syncd.core.backup import BackupRequest, RestoreRequest
-from syncd.core.job import Job, State
+from syncd.core.job import Job, Kind, State
 from syncd.core.vault import Pin
-from syncd.errors import Conflict, SyncdError
+from syncd.errors import Conflict, NoRoom, SyncdError
 from syncd.store import attachments, transactions
 from syncd.store.database import Store
 from syncd.store.transactions import Transaction
@@ -37,6 +39,12 @@ LONGEST = 7 * 86_400.0
 
 AGAIN = 5.0
 """Seconds until what could not be recorded is tried again."""
+
+RESTARTS = 10
+"""How many of them a step outlives that may be done twice."""
+
+INTERRUPTED = "interrupted"
+"""Why a job has failed under which the daemon went down."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,10 +60,11 @@ class Conductor:
         *,
         now: Callable[[], float],
         name: Callable[[int], str],
-        after: Callable[[], Awaitable[None]],
+        after: Callable[[], Awaitable[str]],
     ) -> None:
-        """Take the engine, and what is done after a restore that went well.
+        """Take the engine, and what puts in force what was restored.
 
+        ``after`` returns why that cannot be, empty if it can; then all is taken back.
         ``name`` gives names for vaults: of this moment, and so many seconds later.
         """
         self.turn = asyncio.Lock()
@@ -85,8 +94,14 @@ class Conductor:
 
     async def attach(self, vault: str, name: str, content: bytes) -> None:
         """Keep what is attached to a backup; forget what was to those that are gone."""
-        known = [view.summary.name for view in await self._backups.vaults()]
-        await self._store.run(attachments.keep_only, STORE, [*known, vault])
+        # In this order: what somebody attaches meanwhile is not among those before,
+        # and a backup that ends meanwhile is among the vaults.
+        before = await self._store.read(attachments.backups, STORE)
+        _, jobs = await self._backups.jobs(kind=Kind.BACKUP, limit=shapes.LATEST)
+        known = {vault, *(str(job.vault) for job in jobs if shapes.is_listed(job))}
+        known |= {view.summary.name for view in await self._backups.vaults()}
+        if gone := [backup for backup in before if backup not in known]:
+            await self._store.run(attachments.forget, STORE, gone)
         await self._store.run(attachments.put, STORE, vault, name, content)
 
     async def attached(self, vault: str) -> Sequence[str]:
@@ -123,7 +138,10 @@ class Conductor:
         who: str,
         by: str,
     ) -> Transaction:
-        """Begin to restore an archive, which is moved from there."""
+        """Begin to restore an archive, which stays where it is.
+
+        Raise Refused, Conflict or Unavailable.
+        """
         hooks.check(hook)
         job = await self._uploaded(archive, who)
         one = self._made(who, by, hook, {"skip": dict(skip), "vault": job.vault})
@@ -141,10 +159,17 @@ class Conductor:
     async def _uploaded(self, archive: Path, who: str) -> Job:
         for later in range(AHEAD):
             name = f"{shapes.SENT}_{self._name(later)}"
+            # Whatever comes of it, an archive that is handed in is gone.
+            tried = archive.with_name(f"{archive.name}-{later}")
             try:
-                return await self._backups.upload(name, archive, partial=True, who=who)
+                await asyncio.to_thread(shutil.copy, archive, tried)
+                return await self._backups.upload(name, tried, partial=True, who=who)
+            except OSError as error:
+                raise NoRoom(f"the backup cannot be kept: {error.strerror}") from None
             except Conflict:
                 continue
+            finally:
+                await asyncio.to_thread(tried.unlink, True)
         raise Conflict("every name for a vault is taken for now; ask again later")
 
     def _made(self, who: str, by: str, hook: str, asked: dict[str, Any]) -> Transaction:
@@ -203,42 +228,60 @@ class Conductor:
     async def _pinned(self, vault: str) -> AsyncIterator[None]:
         """Have a vault stay for as long as this goes on."""
         view = await self._backups.vault(vault)
-        mine = view.pin is None or view.pin.by == OURS
-        if mine:
-            now = self._now()
-            pin = Pin("it is being restored", OURS, now, now + LONGEST)
-            await self._backups.pin(vault, pin, who=OURS)
+        if view.pin is None or view.pin.by == OURS:
+            await self._pin(vault, "a restore needs it", OURS)
         try:
             yield
-        finally:
-            if mine:
-                with suppress(SyncdError):
-                    await self._backups.pin(vault, None, who=OURS)
+        except asyncio.CancelledError:
+            raise  # At the next start it goes on, and needs it still.
+        except BaseException:
+            await self._unpin(vault)
+            raise
+        await self._unpin(vault)
+
+    async def _pin(self, vault: str, why: str, who: str) -> None:
+        now = self._now()
+        await self._backups.pin(vault, Pin(why, who, now, now + LONGEST), who=OURS)
+
+    async def _unpin(self, vault: str) -> None:
+        """Take our pin away; what somebody else has pinned meanwhile stays so."""
+        with suppress(SyncdError):
+            pin = (await self._backups.vault(vault)).pin
+            if pin is not None and pin.by == OURS:
+                await self._backups.pin(vault, None, who=OURS)
 
     async def _exchanged(self, one: Transaction, vault: str) -> Transaction:
-        """Save what there is, restore, and take that back if it fails."""
-        one, safety = await self._step(one, "safety", self._save)
+        """Save what there is, and restore."""
+        one, safety = await self._insisted(one, "safety", self._save)
         if safety.state is not State.SUCCESSFUL:
             why = safety.error or str(safety.state)
             words = f"no safety backup could be made, and nothing was restored: {why}"
             return self._ended(one, [words])
-        one, job = await self._step(
-            one, "restore", lambda key: self._restore(one, vault, key)
-        )
-        if job.state is State.SUCCESSFUL:
-            await self._after()
-            return self._ended(one, [], status="success")
+        # Backups that are made meanwhile may have the policy give it up.
+        async with self._pinned(str(safety.vault)):
+            return await self._restored(one, vault, str(safety.vault))
+
+    async def _restored(self, one: Transaction, vault: str, safety: str) -> Transaction:
+        """Restore, and take that back if it fails."""
+        one, job = await self._step(one, "restore", partial(self._restore, one, vault))
         words = f"restoring failed: {job.error or job.state}"
+        if job.state is State.SUCCESSFUL:
+            trouble = await self._after()
+            if not trouble:
+                return self._ended(one, [], status="success")
+            words = f"what was restored cannot be put in force: {trouble}"
         one = await self._kept(replace(one, status="undoing", messages=[words]))
-        one, back = await self._step(
-            one, "undo", lambda key: self._undo(one, str(safety.vault), key)
-        )
+        one, back = await self._insisted(one, "undo", partial(self._undo, one, safety))
         if back.state is State.SUCCESSFUL:
-            more = f"what there was before is back, from {safety.vault}"
+            await self._after()
+            more = f"what there was before is back, from {safety}"
         else:
+            why = "what there was before a restore that could not be taken back"
+            with suppress(SyncdError):
+                await self._pin(safety, why, one.who)
             more = (
                 f"it could not be taken back: {back.error}; what there was before is in"
-                f" the vault {safety.vault}"
+                f" the vault {safety}"
             )
         return self._ended(one, [words, more])
 
@@ -250,6 +293,17 @@ class Conductor:
             job = await ask(f"{one.id} {name}")
             one = await self._kept(replace(one, jobs={**one.jobs, name: job.id}))
         return one, await self._end_of(one.jobs[name])
+
+    async def _insisted(
+        self, one: Transaction, name: str, ask: Callable[[str], Awaitable[Job]]
+    ) -> tuple[Transaction, Job]:
+        """Have a step done that may be done twice: again if a restart ended it."""
+        one, job = await self._step(one, name, ask)
+        for number in range(2, RESTARTS + 2):
+            if job.reason != INTERRUPTED:
+                break
+            one, job = await self._step(one, f"{name} {number}", ask)
+        return one, job
 
     async def _save(self, key: str) -> Job:
         request = BackupRequest(

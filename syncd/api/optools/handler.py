@@ -23,9 +23,9 @@ from syncd.errors import NotAllowed, NotLoggedIn, Unavailable
 
 HTML = "text/html; charset=utf-8"
 PROGRAMS = "/ak/"
+SMALL = 64 << 10
+"""Bytes of a body where anybody may send one."""
 NOT_ALLOWED = "username/api key is not authorized for these action(s)"
-LATEST = 1000
-"""Jobs that are looked through, the newest first."""
 
 
 class OpToolsHandler(Handler):
@@ -78,7 +78,7 @@ class OpToolsHandler(Handler):
 
     async def listed(self) -> dict[str, VaultView | Job]:
         """Return all backups by their ids, oldest first: vaults, jobs without one."""
-        _, jobs = await self.backups.jobs(kind=Kind.BACKUP, limit=LATEST)
+        _, jobs = await self.backups.jobs(kind=Kind.BACKUP, limit=shapes.LATEST)
         found: dict[int, VaultView | Job] = {
             shapes.milliseconds(job.created): job
             for job in jobs
@@ -109,7 +109,8 @@ class OpToolsHandler(Handler):
     @property
     def body_limit(self) -> int:
         """Return how many bytes a body may have."""
-        return self.manners.body
+        limit = self.manners.body
+        return limit if self.largest is None else min(limit, self.largest)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep the body, but nothing of one that is refused already."""
@@ -120,9 +121,10 @@ class OpToolsHandler(Handler):
             self.write_error(400, exc_info=(None, self._too_large(), None))
 
     def _too_large(self) -> Any:
+        where = ", which is `body` in the section backup.optools"
         return requests.unreadable(
             "PayloadTooLargeError: request entity too large: more than"
-            f" {self.body_limit} bytes, which is `body` in the section backup.optools"
+            f" {self.body_limit} bytes{where if self.largest is None else ''}"
         )
 
     def _read_body(self, operation: Operation) -> None:
@@ -131,7 +133,7 @@ class OpToolsHandler(Handler):
 
     def read_checked(self, rule: requests.Rule) -> Any:
         """Return what a small body says; raise Refused."""
-        said = requests.read(bytes(self._body))
+        said = requests.read(bytes(self._body), rule.name)
         if not self.is_checked:
             return said if isinstance(said, dict) else {}
         found = requests.faults(said, rule)

@@ -8,7 +8,7 @@ from syncd.api.auth import as_user
 from syncd.api.credentials import Pair
 from syncd.api.operation import on
 from syncd.api.optools import requests
-from syncd.api.optools.handler import OpToolsHandler
+from syncd.api.optools.handler import SMALL, OpToolsHandler
 from syncd.core.permission import Role
 from syncd.errors import Conflict
 from syncd.store.sessions import LASTS
@@ -26,10 +26,12 @@ ROLES = {Role.VIEWER: "reader"}
 class Login(OpToolsHandler):
     """Sessions of browsers."""
 
+    largest = SMALL
+
     @on("POST", body=LOGIN, content=OK, errors=[HTTPStatus.CONFLICT], action=None)
     async def log_in(self) -> None:
         """Log in with address and password; the answer sets a cookie."""
-        said = requests.read(bytes(self._body))
+        said = requests.read(bytes(self._body), "email", "pass")
         said = said if isinstance(said, dict) else {}
         email, password = said.get("email"), said.get("pass")
         if not isinstance(email, str) or not isinstance(password, str):

@@ -14,10 +14,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
-from syncd.errors import SyncdError
+from syncd.errors import NoRoom, SyncdError
 
 LONGEST = 64 << 10
 """Bytes of a list of ids in an address."""
+
+MOST = 100
+"""Members that do not belong into a body of which it is told."""
 
 PIECE = 1 << 20
 INFLATED = 256 << 20
@@ -59,17 +62,27 @@ class Rule(Struct, frozen=True):
     required: bool = False
 
 
-def read(content: bytes) -> Any:
-    """Return what a body says, an empty object for none; raise Refused."""
+def read(content: bytes, *names: str) -> Any:
+    """Return what a body says, an empty object for none; raise Refused.
+
+    Of members, only those with these names are read: the others are None, as are the
+    elements of an array. A whole backup may be in them.
+    """
     if not content.strip():
         return {}
     try:
-        said = msgspec.json.decode(content)
+        said = msgspec.json.decode(content, type=dict[str, Raw] | list[Raw])
+        if isinstance(said, list):
+            return [None] * len(said)
+        return {
+            name: msgspec.json.decode(value) if name in names else None
+            for name, value in said.items()
+        }
+    except msgspec.ValidationError:
+        words = "SyntaxError: the body is neither an object nor an array"
+        raise unreadable(words) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise unreadable(f"SyntaxError: {error}") from None
-    if not isinstance(said, dict | list):
-        raise unreadable("SyntaxError: the body is neither an object nor an array")
-    return said
 
 
 def faults(said: Any, rule: Rule) -> list[dict[str, Any]]:
@@ -80,11 +93,12 @@ def faults(said: Any, rule: Rule) -> list[dict[str, Any]]:
         found.append(_fault("missing_required", rule.name))
     if not isinstance(said, dict):
         found.append(_fault("invalid_type", "", "object", said))
-        return found + [_fault("no_extra_keys", str(at)) for at in range(len(said))]
+        strangers = [str(at) for at in range(min(len(said), MOST))]
+        return found + [_fault("no_extra_keys", name) for name in strangers]
     value = members.get(rule.name, "")
     if not isinstance(value, str):
         found.append(_fault("invalid_type", rule.name, "string", value))
-    strangers = [name for name in members if name not in (rule.name, "type")]
+    strangers = [name for name in members if name not in (rule.name, "type")][:MOST]
     return found + [_fault("no_extra_keys", name) for name in strangers]
 
 
@@ -136,7 +150,7 @@ def _list(text: str) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(text)
@@ -172,7 +186,7 @@ def packed(content: bytes, names: Mapping[str, str], archive: Path) -> Sent:
     """Write a backup that somebody sent into an archive, for a vault to be made of it.
 
     ``names`` are those of the databases, by their roles. Raise Refused for what is no
-    backup: nothing is begun then.
+    backup, NoRoom where it cannot be written: nothing is begun then.
     """
     if not content.strip():
         raise refused("the backup is missing; send it as the body, with dbs in it")
@@ -192,8 +206,11 @@ def packed(content: bytes, names: Mapping[str, str], archive: Path) -> Sent:
     if not found:
         raise refused("dbs has no database in it")
     said = {"dbs": {name: _plain(sent) for name, sent in found.items()}}
-    with zipfile.ZipFile(archive, "w") as there:
-        there.writestr(DOCUMENT, msgspec.json.encode(said))
+    try:
+        with zipfile.ZipFile(archive, "w") as there:
+            there.writestr(DOCUMENT, msgspec.json.encode(said))
+    except OSError as error:
+        raise NoRoom(f"the backup cannot be kept: {error.strerror}") from None
     return Sent(hook_of(backup.client_webhook_url), list(found))
 
 

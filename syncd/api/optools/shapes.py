@@ -15,6 +15,9 @@ SAFETY = "safety"
 SENT = "sent"
 """What the names of vaults begin with that are made of what somebody sent."""
 
+LATEST = 1000
+"""Jobs that are looked through for backups that are no vaults, the newest first."""
+
 UNITS = ((86_400_000, "days"), (3_600_000, "hrs"), (60_000, "mins"), (1000, "secs"))
 
 BASE = {

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from syncd.api.operation import Number, on
 from syncd.api.optools import shapes
 from syncd.api.optools.backups import MISSING
-from syncd.api.optools.handler import OpToolsHandler
+from syncd.api.optools.handler import SMALL, OpToolsHandler
 from syncd.api.optools.requests import Refused
 from syncd.core.permission import Action
 from syncd.errors import NotFound
@@ -37,11 +37,17 @@ class Transaction(OpToolsHandler):
 class Receiver(Transaction):
     """One transaction; and a receiver of what is told, to try it with."""
 
+    largest = SMALL
+
     @on("POST", body={"type": "object"}, optional=True, content=OK, action=None)
     async def receive(self, transaction: str) -> None:
         """Answer that it was received; nothing is done with it."""
         del transaction
         self.say({"message": "ok"})
+
+    def is_audited(self) -> bool:
+        """Tell that nothing is written down: anybody could fill the log."""
+        return False
 
 
 class Transactions(OpToolsHandler):

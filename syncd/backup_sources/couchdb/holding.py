@@ -91,6 +91,8 @@ class _Document(Struct, frozen=True):
 
 
 class _Id(Struct, frozen=True):
+    """A document as far as it must be known: it is one, and has an id."""
+
     id: str = field(name="_id")
 
 
@@ -98,6 +100,7 @@ encoder = msgspec.json.Encoder()
 records = msgspec.json.Decoder(Record)
 leaves = msgspec.json.Decoder(Leaf)
 kinds = msgspec.json.Decoder(Kind)
+_ids = msgspec.json.Decoder(_Id)
 
 
 def winner(found: Sequence[Leaf]) -> Leaf:
@@ -221,22 +224,30 @@ class Held:
 
 
 def _document(content: bytes) -> _Document:
+    """Return a backup that somebody sent, all of which can be read."""
     try:
-        return msgspec.json.decode(content, type=_Document)
+        found = msgspec.json.decode(content, type=_Document)
     except msgspec.DecodeError as error:
         raise BadRequest(f"this is no backup: {error}") from None
+    for name, given in found.dbs.items():
+        try:
+            _last(given)
+        except (BadRequest, msgspec.DecodeError) as error:
+            raise BadRequest(f"dbs.{name} cannot be read: {error}") from None
+    return found
 
 
 def _sent(given: _Given) -> Iterator[Record]:
     """Give the documents that somebody sent; of several with one id, the last."""
+    for id_, doc in _last(given).items():
+        yield Record(id=id_, leaves=[doc])
+
+
+def _last(given: _Given) -> dict[str, Raw]:
     docs = given.docs
     if given.compressed_docs is not None:
         docs = inflated(given.compressed_docs)
-    last: dict[str, Raw] = {}
-    for doc in docs:
-        last[msgspec.json.decode(doc, type=_Id).id] = doc
-    for id_, doc in last.items():
-        yield Record(id=id_, leaves=[doc])
+    return {_ids.decode(doc).id: doc for doc in docs}
 
 
 def inflated(compressed: str) -> list[Raw]:

@@ -225,7 +225,7 @@ class Reading:
             await self._fetch(some[half:], turn)
             return
         self._pace(len(some), size)
-        await self._store(results, {one.id for one in some}, turn)
+        await self._store(results, {one.id: len(one.changes) for one in some}, turn)
 
     async def _got(
         self, some: Sequence[Change], how: str, *, alone: bool
@@ -248,17 +248,16 @@ class Reading:
         self._at_once = min(MOST, 2 * self._at_once, max(1, wanted))
 
     async def _store(
-        self, results: Sequence[_Result], asked: set[str], turn: int
+        self, results: Sequence[_Result], asked: Mapping[str, int], turn: int
     ) -> None:
+        """Keep documents all of whose leaves, so many, were given."""
         found: dict[str, list[Raw]] = {}
-        lost = set(asked)
         for one in results:
             some = [got.ok for got in one.docs if got.ok is not NOTHING]
-            if len(some) < len(one.docs) or not some:
-                self._missing.add(one.id)
             found.setdefault(one.id, []).extend(some)
-            lost.discard(one.id)
-        self._missing |= lost
+        self._missing.update(
+            id_ for id_, number in asked.items() if len(found.get(id_, ())) < number
+        )
         found = {
             id_: raws
             for id_, raws in found.items()

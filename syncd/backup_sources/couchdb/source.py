@@ -103,7 +103,8 @@ class CouchDB:
                 works.append(work)
                 try:
                     await work.run(lambda docs: count(docs, 0))
-                except StorageError as error:
+                except SyncdError as error:
+                    # Whatever it is: something may be written already.
                     outcome.failed[goal.target] = str(error)
                 _say_all(tell, goal, work)
                 outcome.take(goal, work)

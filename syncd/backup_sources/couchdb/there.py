@@ -28,6 +28,8 @@ class Said(Struct, frozen=True):
     """What the server says of one document that was written."""
 
     id: str = ""
+    rev: str = ""
+    """What was made of it; empty where it was not written."""
     error: Any = None
     name: Any = None
     reason: Any = None
@@ -120,11 +122,15 @@ class There:
             self._db.executemany(ask, rows)
 
     def judged(self) -> tuple[int, set[str]]:
-        """Return how many are as they were to become, and the ids of the others."""
+        """Return how many are as they were to become, and the ids of the others.
+
+        What was made without leaves to expect was looked at when it was made.
+        """
         with self._lock:
             ask = "SELECT count(*) FROM made WHERE seen"
             (seen,) = self._db.execute(ask).fetchone()
-            found = self._db.execute("SELECT id FROM made WHERE NOT seen")
+            ask = "SELECT id FROM made WHERE NOT seen AND leaves <> ''"
+            found = self._db.execute(ask)
             return seen, {row[0] for row in found}
 
     def all_made(self) -> Iterator[dict[str, str]]:

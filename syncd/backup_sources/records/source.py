@@ -8,8 +8,9 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,7 +60,8 @@ class Records:
         """Write the records as documents, all as of one moment."""
         _check(wanted.variables)
         names = self._chosen(wanted.databases, self._names.values())
-        abouts = await asyncio.to_thread(self._write, names, into)
+        lacks = bool(wanted.variables.get("missing"))
+        abouts = await asyncio.to_thread(self._write, names, into, lacks=lacks)
         for about in abouts:
             tell.line(f"{about.name}: {about.docs} documents")
         kept = {about.name: msgspec.to_builtins(about) for about in abouts}
@@ -122,6 +124,8 @@ class Records:
                     there.write(new)
                     there.flush()
                     os.fsync(there.fileno())
+                if old is not None:
+                    shutil.copymode(file, part)
                 part.replace(file)
         except OSError as error:
             raise StorageError(f"{file} cannot be written: {error.strerror}") from None
@@ -129,12 +133,14 @@ class Records:
 
     # Reading.
 
-    def _write(self, names: Sequence[str], into: Staging) -> list[About]:
+    def _write(
+        self, names: Sequence[str], into: Staging, *, lacks: bool
+    ) -> list[About]:
         roles = {name: role for role, name in self._names.items()}
-        makers = {
+        makers: dict[str, Callable[[sqlite3.Connection], Docs]] = {
             "components": _components,
             "sessions": _sessions,
-            "system": self._system,
+            "system": partial(self._system, lacks=lacks),
         }
         if not self._index.is_file():
             raise StorageError(f"there is no index {self._index}")
@@ -154,7 +160,7 @@ class Records:
             raise StorageError(f"{self._index} cannot be read: {error}") from None
         return abouts
 
-    def _system(self, db: sqlite3.Connection) -> Docs:
+    def _system(self, db: sqlite3.Connection, *, lacks: bool) -> Docs:
         for id_, email, role, disabled in db.execute(
             "SELECT id, email, role, disabled FROM users ORDER BY id"
         ):
@@ -162,6 +168,10 @@ class Records:
             yield f"user_{id_}", {**said, "disabled": bool(disabled)}
         try:
             text = self._rules.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            if lacks:
+                return
+            raise StorageError(f"{self._rules} cannot be read: {error}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise StorageError(f"{self._rules} cannot be read: {error}") from None
         yield RULES, {"type": "rules", "text": text}

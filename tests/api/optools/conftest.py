@@ -17,12 +17,21 @@ from syncd.api.server import Limits, Server
 from syncd.core.backup import BackupRequest
 from syncd.core.errand import Part
 from syncd.core.job import Event, Job, Kind, State
+from syncd.errors import Conflict
 from syncd.store.database import Store
 from tests.api.daemon.memory import MemoryArchive, MemoryBackups
 from tests.api.fakes import House
 
 NAMES = {"components": "comp", "sessions": "sess", "system": "sys"}
 MANNERS = OpToolsManners(databases=NAMES, document="m:f", body=1 << 20)
+
+
+class SilentArchive(MemoryArchive):
+    """An archive of which nothing comes."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
 
 
 class ConsoleBackups(MemoryBackups):
@@ -32,6 +41,9 @@ class ConsoleBackups(MemoryBackups):
         super().__init__()
         self.document = b'{"comp":{"docs":[]}}'
         self.forms: list[Part | None] = []
+        self.not_in_force = ""
+        self.taken: set[str] = set()
+        self.silent = False
 
     def _make(self, job: Job, failed: str | None) -> None:
         origin = {
@@ -58,8 +70,11 @@ class ConsoleBackups(MemoryBackups):
 
     async def upload(self, name: str, archive: Path, *, partial: bool, who: str) -> Job:
         assert partial
-        self.uploaded[name] = archive.read_bytes()
+        content = archive.read_bytes()
         archive.unlink()
+        if name in self.taken:
+            raise Conflict(f"there is or was a vault called {name}")
+        self.uploaded[name] = content
         return self._keep(Kind.UPLOAD, BackupRequest(), name, who, None)
 
     @asynccontextmanager
@@ -68,7 +83,10 @@ class ConsoleBackups(MemoryBackups):
     ) -> AsyncIterator[MemoryArchive]:
         await self.vault(name)
         self.forms.append(form)
-        yield MemoryArchive(self.document, sized=False, broken_at=self.broken_at)
+        if self.silent:
+            yield SilentArchive(b"", sized=False, broken_at=None)
+        else:
+            yield MemoryArchive(self.document, sized=False, broken_at=self.broken_at)
 
     async def of_kind(self, kind: Kind, number: int = 1) -> Job:
         """Return a job of a kind, once so many were asked for."""
@@ -113,8 +131,9 @@ def conducted(
 ) -> Conductor:
     """Return a conductor whose clock is the engine's."""
 
-    async def note() -> None:
+    async def note() -> str:
         after.append(1)
+        return backups.not_in_force
 
     return Conductor(
         backups,

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from syncd.api.optools import backups as module
 from syncd.core.errand import Part
 from syncd.core.job import Event, Kind
+from syncd.store import attachments
 
 WHERE = "/ak/api/v3/backups"
 
@@ -130,6 +131,16 @@ async def test_a_document_that_breaks_off_is_never_whole(http, backups):
     assert answer.status_code == 503
 
 
+async def test_a_document_that_does_not_come_says_so(http, backups, monkeypatch):
+    id_ = await made(http, backups)
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    backups.silent = True
+    answer = await http.get(f"{WHERE}/{id_}")
+
+    assert answer.status_code == 503
+    assert "nothing of the backup came" in answer.json()["message"]
+
+
 async def test_what_is_not_there(http):
     for id_ in ("03_ibp_db_backup_1", "00_settings", "..%2Fx"):
         answer = await http.get(f"{WHERE}/{id_}")
@@ -166,6 +177,26 @@ class TestAttachments:
 
         assert running["_attachments"] == found["_attachments"]
         assert found["_attachments"] == {"a/x": "w6k=", "b": "YnVi"}
+
+    async def test_those_of_a_backup_that_runs_stay_when_another_gets_some(
+        self, http, backups
+    ):
+        older, running = await made(http, backups), await begun(http)
+        for id_ in (running, older):
+            where = f"{WHERE}/{id_}/attachments/a"
+            await http.put(where, json={"attachment": "bub"})
+
+        found = (await http.get(f"{WHERE}/{running}")).json()
+        assert found["_attachments"] == {"a": "YnVi"}
+
+    async def test_those_of_a_backup_that_is_gone_go(self, http, backups, store):
+        gone = await made(http, backups)
+        await http.put(f"{WHERE}/{gone}/attachments/a", json={"attachment": "x"})
+        backups.known.clear()
+        there = await made(http, backups)
+        await http.put(f"{WHERE}/{there}/attachments/a", json={"attachment": "x"})
+
+        assert len(await store.read(attachments.backups, "optools")) == 1
 
     async def test_of_a_backup_that_is_not_there_it_is_refused(self, http):
         where = f"{WHERE}/x/attachments/a"

@@ -110,3 +110,22 @@ async def test_a_wrong_password_is_no_login(crowd, http):
 async def test_nothing_is_kept_of_bodies_of_strangers(crowd, http, server):
     answer = await http.put(PROGRAM, content=b"x" * 100_000)
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("where", ["auth/login", "webhooks/txs/any"])
+async def test_strangers_send_little(crowd, http, where):
+    said = {"email": OPERATOR, "pass": "x" * 70_000}
+    answer = await http.post(f"/api/v3/{where}", json=said)
+
+    assert answer.status_code == 400
+    assert "too large" in answer.json()["details"]
+
+
+async def test_strangers_fill_no_log(crowd, http, auth, monkeypatch):
+    lines: list[Any] = []
+    monkeypatch.setattr(auth.trail, "add", lines.append)
+    await http.post("/api/v3/webhooks/txs/any", json={})
+    assert lines == []
+
+    await http.post("/api/v3/auth/login", json={"email": OPERATOR, "pass": PASSWORD})
+    assert [line.who for line in lines] == [OPERATOR]

@@ -9,6 +9,7 @@ import pytest
 
 from syncd.api.optools import requests
 from syncd.api.optools.requests import Refused, Rule
+from syncd.errors import NoRoom
 from tests.api.optools.conftest import NAMES
 
 NEEDED = Rule("attachment", required=True)
@@ -67,7 +68,19 @@ def test_ids_are_listed_in_several_ways(said, ids):
 
 
 @pytest.mark.parametrize(
-    "said", ["a", "{}", "[1]", '"a"', "7", "[", "['a'", "[" * 100_000, "open('x')"]
+    "said",
+    [
+        "a",
+        "{}",
+        "[1]",
+        '"a"',
+        "7",
+        "[",
+        "['a'",
+        "[" * 60_000,
+        "[" * 100_000,
+        "open('x')",
+    ],
 )
 def test_what_lists_no_ids_is_refused(said):
     with pytest.raises(Refused) as caught:
@@ -81,6 +94,17 @@ def test_what_is_no_document_is_refused(body):
     with pytest.raises(Refused) as caught:
         requests.read(body)
     assert caught.value.said["msg"] == "input error"
+
+
+def test_only_what_is_needed_of_a_body_is_read():
+    many: dict[str, object] = {f"x{number}": [[]] for number in range(1000)}
+    body = json.dumps({"attachment": [1], **many}).encode()
+    said = requests.read(body, "attachment")
+
+    assert said == {"attachment": [1], **dict.fromkeys(many)}
+    assert len(requests.faults(said, NEEDED)) == requests.MOST + 1
+    said = requests.read(json.dumps([7] * 1000).encode(), "attachment")
+    assert len(requests.faults(said, NEEDED)) == requests.MOST + 2
 
 
 def test_no_body_is_an_empty_one():
@@ -140,6 +164,12 @@ def test_what_is_no_backup_is_refused_before_anything_begins(said, why, tmp_path
     with pytest.raises(Refused, match=why) as caught:
         requests.packed(json.dumps(said).encode(), NAMES, tmp_path / "archive.zip")
     assert caught.value.status == 400
+
+
+def test_where_there_is_no_room_it_says_so(tmp_path):
+    said = json.dumps({"dbs": {"comp": {"docs": []}}}).encode()
+    with pytest.raises(NoRoom, match="cannot be kept: No such file"):
+        requests.packed(said, NAMES, tmp_path / "gone" / "archive.zip")
 
 
 def test_what_inflates_without_end_is_refused(tmp_path, monkeypatch):

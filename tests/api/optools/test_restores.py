@@ -71,6 +71,17 @@ async def test_one_that_is_sent_is_restored_and_its_vault_goes(
     assert name not in backups.known
 
 
+async def test_one_that_is_sent_gets_the_next_name_that_is_free(
+    http, backups, conductor
+):
+    backups.taken = {"sent_20261121T000000"}
+    answer = await http.put(WHERE, json=SENT)
+
+    assert answer.status_code == 202
+    assert list(backups.uploaded) == ["sent_20261121T000001"]
+    assert list(conductor._manners.spool.iterdir()) == []
+
+
 async def test_there_is_one_at_a_time(http, backups):
     id_ = await made(http, backups)
     await http.put(f"{WHERE}/{id_}", json={})

@@ -312,15 +312,17 @@ class TestStates:
             await bench.restore(vault, databases=["comp"], names={"comp": name})
 
 
+def deflated(docs: Any) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(docs).encode())).decode()
+
+
 class TestSent:
     """Backups that somebody sends: of both generations."""
 
     def document(self, docs: list[Any], *, compressed: bool) -> Any:
         if not compressed:
             return {"dbs": {"comp": {"docs": docs}}}
-        deflated = zlib.compress(json.dumps(docs).encode())
-        said = base64.b64encode(deflated).decode()
-        return {"dbs": {"comp": {"docs": [], "compressed_docs": said}}}
+        return {"dbs": {"comp": {"docs": [], "compressed_docs": deflated(docs)}}}
 
     @pytest.mark.parametrize("compressed", [False, True])
     @pytest.mark.parametrize("full", [False, True])
@@ -369,6 +371,28 @@ class TestSent:
         there = bench.couch.docs("comp")["x"]["_attachments"]["it"]
         assert there["data"] == "YnVi"
 
+    async def test_attachments_of_which_the_server_has_another_digest(
+        self, bench, monkeypatch
+    ):
+        # As a CouchDB has that packs texts.
+        from syncd.backup_sources.couchdb import comparing
+
+        monkeypatch.setattr(comparing, "_digest", lambda data: "md5-other")
+        bench.couch.put("comp", "there", word="now")
+        file = {"content_type": "text/plain", "data": "YnVi"}
+        docs = [{"_id": id_, "_attachments": {"it": file}} for id_ in ("there", "x")]
+        vault = bench.sent(self.document(docs, compressed=False))
+        report = await bench.restore(vault)
+
+        assert report.failed == {}
+        revisions = {
+            id_: tree["winner"][:2] for id_, tree in bench.couch.trees("comp").items()
+        }
+        assert revisions == {"there": "2-", "x": "1-"}
+        assert (report.changed["created"], report.changed["replaced"]) == (1, 1)
+        there = bench.couch.docs("comp")
+        assert there["x"]["_attachments"]["it"]["data"] == "YnVi"
+
     async def test_one_that_no_server_takes_is_named_and_the_others_are_there(
         self, bench
     ):
@@ -384,16 +408,26 @@ class TestSent:
         "said",
         [
             {},
-            {"dbs": []},
-            {"dbs": {"comp": []}},
+            {"dbs": 7},
+            {"dbs": {"comp": 7}},
             {"dbs": {"comp": {"compressed_docs": "?"}}},
             {"dbs": {"comp": {"compressed_docs": "eJw="}}},
+            {"dbs": {"comp": {"compressed_docs": deflated([7])}}},
+            {"dbs": {"comp": {"compressed_docs": deflated({})}}},
             {"dbs": {"comp": {"docs": [{"word": "without an id"}]}}},
         ],
     )
-    async def test_what_is_no_backup_is_refused(self, bench, said):
-        with pytest.raises((BadRequest, msgspec.ValidationError)):
+    async def test_what_is_no_backup_is_refused_before_anything_is_written(
+        self, bench, said
+    ):
+        docs = [{"_id": "x"}]
+        if isinstance(said.get("dbs"), dict):
+            said = {"dbs": {"sys": {"docs": docs}, **said["dbs"]}}
+        with pytest.raises(BadRequest):
+            await bench.source().listed(bench.sent(said))
+        with pytest.raises(BadRequest):
             await bench.restore(bench.sent(said))
+        assert bench.couch.docs("sys") == {}
 
 
 class TestVariables:
@@ -406,6 +440,22 @@ class TestVariables:
 
         assert report.failed
         assert set(bench.couch.docs("comp")) == {"there"}
+
+    async def test_so_it_is_when_the_vault_lacks_something(self, bench, monkeypatch):
+        file = {"content_type": "a/b", "data": "YnVi" * 30_000}
+        bench.couch.put("comp", "small", word="a")
+        bench.couch.put("sys", "large", _attachments={"it": file})
+        vault, _ = await bench.back_up()
+        bench.couch.create("comp", "sys")
+
+        def lacking(self, name, digest):
+            raise NotFound(f"the vault lacks the attachment {digest}")
+
+        monkeypatch.setattr(Held, "file", lacking)
+        report = await bench.restore(vault, variables={"undo": True})
+
+        assert "lacks the attachment" in report.failed["sys"]
+        assert bench.couch.docs("comp") == {}
 
     async def test_a_backup_may_lack_what_there_is_not(self, bench):
         bench.couch.ask("DELETE", "sys")
@@ -642,16 +692,20 @@ class TestFaults:
         report = await bench.restore(vault, options={"batch": 1 << 16})
         assert report.changed["created"] == 30
 
+    @pytest.mark.parametrize("given", [0, 2])
     async def test_a_revision_that_is_never_given_is_never_a_success(
-        self, bench, monkeypatch
+        self, bench, monkeypatch, given
     ):
         from syncd.backup_sources.couchdb import reading
 
         monkeypatch.setattr(reading, "PAUSE", 0.001)
-        bench.couch.put("comp", "x", word="a")
+        conflicted(bench.couch, "comp", "x")
+        got = reading.Reading._got
 
         async def lacking(self, some, how, *, alone):
-            return [], 1
+            results, size = await got(self, some, how, alone=alone)
+            assert len(results) == 3
+            return results[:given], size
 
         monkeypatch.setattr(reading.Reading, "_got", lacking)
         with pytest.raises(StorageError, match="does not give a revision"):

@@ -74,12 +74,14 @@ async def test_they_are_documents_without_what_is_secret(bench):
 async def test_the_rules_come_back_and_those_before_stay_beside(bench):
     vault = await bench.back_up()
     bench.rules.write_text("rules: []\n")
+    bench.rules.chmod(0o600)
     foreseen = await bench.restore(vault, dry_run=True)
     assert bench.rules.read_text() == "rules: []\n"
     done = await bench.restore(vault, variables={"skip": {}, "undo": True})
     again = await bench.restore(vault)
 
     assert bench.rules.read_text() == RULES
+    assert bench.rules.stat().st_mode & 0o777 == 0o600
     assert bench.rules.with_name("rules.yaml.bak").read_text() == "rules: []\n"
     assert foreseen.changed == done.changed
     assert (done.changed["replaced"], again.changed["unchanged"]) == (1, 1)
@@ -109,6 +111,20 @@ async def test_what_is_wanted_wrongly_is_refused(bench):
     for wrong in (Wanted(databases=[]), Wanted(variables={"nope": 1})):
         with pytest.raises(BadRequest):
             await bench.source().back_up(wrong, bench.stage(), Listener())
+
+
+async def test_rules_that_are_gone_come_back(bench):
+    vault = await bench.back_up()
+    bench.rules.unlink()
+    # What there is before a restore may lack them.
+    before = bench.stage()
+    wanted = Wanted(variables={"missing": True})
+    await bench.source().back_up(wanted, before, Listener())
+    await bench.restore(before.sealed(), variables={"undo": True})
+    assert not bench.rules.exists()
+    await bench.restore(vault)
+
+    assert bench.rules.read_text() == RULES
 
 
 async def test_without_an_index_or_rules_there_is_no_backup(bench):
