@@ -25,6 +25,7 @@ QUERY = (
     Word("fields", "Names of the only fields that are wanted."),
 )
 SECRETS = Word("secrets", "``show`` has the secrets in the answer; it is audited.")
+UNKNOWN = f"{MARK} stands for a secret that is not known; write it out."
 BODIES = {"POST": True, "PUT": True, "PATCH": False}
 """Methods with a body, and whether all that is required must be in it."""
 
@@ -79,7 +80,9 @@ class Resource(Described):
         await self._check_references(said)
         await self.check(said, before, beside)
         for name in self.secrets:
-            if said.get(name) == MARK and before is not None:
+            if said.get(name) == MARK:
+                if before is None:
+                    raise Invalid({name: [UNKNOWN]})
                 del said[name]
             elif name in said:
                 said[name] = self.records.sealer.seal(said[name])

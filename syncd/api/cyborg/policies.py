@@ -5,7 +5,7 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
-from syncd.api.cyborg.collection import Creating, Resource, Telling
+from syncd.api.cyborg.collection import UNKNOWN, Creating, Resource, Telling
 from syncd.api.cyborg.fields import Choice, Flag, Reference, References, Text, Whole
 from syncd.api.cyborg.handler import number
 from syncd.api.cyborg.metadata import Described
@@ -107,7 +107,7 @@ def wrong_options(kind: str, text: str) -> str:
     if options is None:
         return "This must be empty or a JSON object."
     if MASK in json.dumps(options):
-        return f"{MASK} stands for a secret that is not known; write it out."
+        return UNKNOWN
     found = _listed(options, "exclude") or ""
     match kind:
         case "folders":
