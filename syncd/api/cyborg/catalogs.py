@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import binascii
-import re
 import zlib
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -139,9 +138,9 @@ class Browsing(Described):
             count = await self.records.read(catalog.count, archive)
             self.say({"count": count, "results": []})
             return
-        if not re.fullmatch(r".*/\[\^/\]\*", pattern, re.DOTALL):
+        if catalog.folder_in(pattern) is None:
             values.pattern(pattern)
-        found = await self.records.read(catalog.below, archive, pattern)
+        found = await self.records.search(catalog.below, archive, pattern)
         self.say({"count": len(found), "results": [_shown(one) for one in found]})
 
 

@@ -1,7 +1,11 @@
 """What holds for every address: bodies, pages, filters, refusals, headers, OPTIONS."""
 
+import asyncio
+import threading
+
 import pytest
 
+from syncd.store import patience, users
 from tests.api.cyborg.conftest import As, placed
 
 JSON = {"Content-Type": "application/json"}
@@ -115,6 +119,32 @@ async def test_filters_that_make_no_sense(four, path, query, status, detail):
     answer = await four("GET", f"{path}?{query}")
 
     assert (answer.status_code, answer.json()) == (status, {"detail": detail})
+
+
+async def test_what_takes_too_long_to_find(four, place, monkeypatch):
+    monkeypatch.setattr(patience, "LONGEST", -1.0)
+    monkeypatch.setattr(patience, "STEPS", 1)
+
+    for path in ("schedules/?name=a", "schedules/1/?name=a"):
+        answer = await four("GET", path)
+        assert answer.status_code == 400
+        assert "ask with fewer filters" in answer.json()["detail"]
+
+
+async def test_who_searches_keeps_nobody_out(admin, place):
+    go_on, inside = threading.Event(), []
+
+    def search(db):
+        inside.append(db)
+        go_on.wait(60)
+
+    searches = [asyncio.create_task(place.records.search(search)) for _ in range(5)]
+    try:
+        assert await place.records.read(users.everything)
+        assert len(inside) <= 1
+    finally:
+        go_on.set()
+        await asyncio.gather(*searches)
 
 
 async def test_filters_hold_for_one_too(four):
