@@ -141,7 +141,9 @@ class Browsing(Described):
         if catalog.folder_in(pattern) is None:
             values.pattern(pattern)
         found = await self.records.search(catalog.below, archive, pattern)
-        self.say({"count": len(found), "results": [_shown(one) for one in found]})
+        await self.say_made(
+            lambda: {"count": len(found), "results": [_shown(one) for one in found]}
+        )
 
 
 def _shown(found: Item) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from syncd.api.cyborg.collection import (
 )
 from syncd.api.cyborg.fields import Choice, Reference, Text
 from syncd.api.cyborg.handler import OBJECT, number
-from syncd.api.cyborg.job_events import shaped
+from syncd.api.cyborg.job_events import Events
 from syncd.api.cyborg.metadata import Described
 from syncd.api.cyborg.refusals import Refused, forbidden
 from syncd.api.cyborg.shapes import address, common, moment, picked
@@ -158,10 +158,8 @@ class OneJob(Detail, _Job):
         self.say_nothing()
 
 
-class EventsOfJob(Described):
+class EventsOfJob(Events):
     """What a job wrote, as events."""
-
-    model = "job_events"
 
     @on("GET", query=QUERY, content=OBJECT)
     async def events(self, number_: str) -> None:
@@ -175,8 +173,7 @@ class EventsOfJob(Described):
             "job_events", self.said, where, newest_first=False
         )
         self.set_header("X-UI-Max-Events", MOST_EVENTS)
-        rows = [shaped(one, found.beside, cut=True) for one in found.records]
-        self.say_page(found.page, rows)
+        await self.tell(found)
 
 
 _SEARCHED = msgspec.structs.replace(MODELS["job_events"], searched=("stdout",))

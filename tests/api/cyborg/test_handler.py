@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from syncd.api.cyborg.schedules import OneSchedule, Schedules
 from syncd.store import patience, users
 from tests.api.cyborg.conftest import As, placed
 
@@ -119,6 +120,22 @@ async def test_filters_that_make_no_sense(four, path, query, status, detail):
     answer = await four("GET", f"{path}?{query}")
 
     assert (answer.status_code, answer.json()) == (status, {"detail": detail})
+
+
+@pytest.mark.parametrize("path", ["schedules/", "schedules/1/", "schedules/1/?id=1"])
+async def test_answers_are_made_beside_the_loop(four, monkeypatch, path):
+    where, shape = [], Schedules.shape
+
+    def shaped(*some):
+        where.append(threading.current_thread())
+        return shape(*some)
+
+    monkeypatch.setattr(Schedules, "shape", shaped)
+    monkeypatch.setattr(OneSchedule, "shape", shaped)
+
+    await four.get(path)
+    assert where
+    assert threading.main_thread() not in where
 
 
 async def test_what_takes_too_long_to_find(four, place, monkeypatch):

@@ -189,6 +189,8 @@ async def test_events_of_one(ask, place):
     ]
     said = await ask.get("jobs/1/job_events/?search=SEC")
     assert [row["counter"] for row in said["results"]] == [2]
+    said = await ask.get("jobs/1/job_events/?fields=stdout&order=stdout&page_size=2")
+    assert said["results"] == [{"stdout": "first"}, {"stdout": "second"}]
     assert (await ask("GET", "jobs/9/job_events/")).status_code == 404
 
 
