@@ -20,8 +20,10 @@ _CHILDREN = "[^/]*"
 
 def add(db: Connection, items: Sequence[dict[str, Any]]) -> None:
     """Keep files of archives, in place of what was known of the same path."""
-    for archive in {one["archive_name"] for one in items}:
-        paths = [one["path"] for one in items if one["archive_name"] == archive]
+    by_archive: dict[str, list[str]] = {}
+    for one in items:
+        by_archive.setdefault(one["archive_name"], []).append(one["path"])
+    for archive, paths in by_archive.items():
         for start in range(0, len(paths), 500):
             some = _TABLE.c.path.in_(paths[start : start + 500])
             db.execute(delete(_TABLE).where(_TABLE.c.archive_name == archive, some))
