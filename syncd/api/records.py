@@ -38,6 +38,7 @@ class Records:
         self.now = now
         self._store = store
         self._filled = False
+        self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def page(
@@ -50,8 +51,8 @@ class Records:
     ) -> Found:
         """Return a page; raise BadRequest, NotAllowed or NotFound as listing does."""
         await self._fill(name)
-        return await self._store.read(
-            lambda db: finding.page(db, name, said, where, newest_first=newest_first)
+        return await self.search(
+            finding.page, name, said, where, newest_first=newest_first
         )
 
     async def one(
@@ -59,9 +60,9 @@ class Records:
     ) -> tuple[Any, Beside]:
         """Return a record, and what belongs to it; raise NotFound."""
         await self._fill(name)
-        return await self._store.read(
-            lambda db: finding.one(db, name, id_, said, where)
-        )
+        if not said:
+            return await self._store.read(finding.one, name, id_, said, where)
+        return await self.search(finding.one, name, id_, said, where)
 
     async def add(self, name: str, said: Mapping[str, Any], who: Who) -> int:
         """Keep a new record and return its number; what is wrong was found before."""
@@ -98,6 +99,19 @@ class Records:
     ) -> T:
         """Run work of the store on the last committed state."""
         return await self._store.read(work, *args, **k)
+
+    async def search(
+        self,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **k: P.kwargs,
+    ) -> T:
+        """Run work of the store that can take long, one after the other.
+
+        All who ask need the store to be let in: there must be room beside these.
+        """
+        async with self._turn:
+            return await self._store.read(work, *args, **k)
 
     async def run(
         self,

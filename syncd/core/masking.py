@@ -6,16 +6,29 @@ from typing import Any
 MASK = "$encrypted$"
 """Stands for a secret; who sends it back means the one there was."""
 
-WORDS = ("password", "passwd", "passphrase", "secret", "token", "credential_key")
+WORDS = (
+    *("password", "passwd", "passphrase", "pwd", "secret", "token"),
+    *("api_key", "apikey", "access_key", "private_key", "credential_key"),
+)
 
 
 def options(text: str) -> Any:
-    """Return the options in a text: an object, or None for no JSON, or for nothing."""
+    """Return the options in a text: an object, or None for no JSON, or for nothing.
+
+    A name that is twice in one object makes it none: one of both would not be seen.
+    """
     try:
-        found = json.loads(text) if text else None
+        found = json.loads(text, object_pairs_hook=_object) if text else None
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def masked(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import msgspec
 import structlog
 from sqlalchemy import URL, Connection, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, StatementError
 
 from syncd import clock
 from syncd.errors import Damaged
@@ -128,6 +128,7 @@ class Store:
             log.error(_REPLACED, action="index", kept=kept, found=broken)
             self._open_what_is_there()
             self._take_over_accounts(self.replaced)
+            self._take_over_machines(self.replaced)
 
     def _take_over_accounts(self, old: Path) -> None:
         people, theirs = salvage.accounts(old)
@@ -140,6 +141,17 @@ class Store:
             return
         if people:
             log.warning("accounts taken over", action="index", users=len(people))
+
+    def _take_over_machines(self, old: Path) -> None:
+        for table, rows in salvage.machines(old):
+            said = {"action": "index", "table": table.name, "rows": len(rows)}
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(table.insert(), rows)
+            except StatementError as error:
+                log.warning("machines not taken over", reason=str(error.orig), **said)
+            else:
+                log.warning("machines taken over", **said)
 
     def _opened(self) -> str | None:
         """Open what is there; return what proves to be broken about it."""

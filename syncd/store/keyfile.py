@@ -25,14 +25,25 @@ def read_or_made(file: Path) -> bytes:
 
 
 def _make(file: Path) -> None:
-    """Write a new key beside and move it there, so that it is whole or not at all."""
-    new = file.with_name(f"{file.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        new.unlink()
-    with os.fdopen(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
-    ) as to:
-        to.write(secrets.token_bytes(2 * SHORTEST))
-        to.flush()
-        os.fsync(to.fileno())
-    new.replace(file)
+    """Write a new key beside and show it, so that it is whole or not at all.
+
+    Who is first makes it: what another may have used already is never replaced. What
+    is returned survives a power cut, as what is sealed with it does.
+    """
+    new = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+        ) as to:
+            to.write(secrets.token_bytes(2 * SHORTEST))
+            to.flush()
+            os.fsync(to.fileno())
+        with suppress(FileExistsError):
+            file.hardlink_to(new)
+    finally:
+        new.unlink(missing_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -23,3 +23,17 @@ def test_what_is_no_key(tmp_path):
         keyfile.read_or_made(tmp_path / "a.key")
     with pytest.raises(Unavailable, match="see to it"):
         keyfile.read_or_made(tmp_path / "none" / "a.key")
+
+
+def test_the_first_one_stays_whoever_comes_second(tmp_path, monkeypatch):
+    file = tmp_path / "a.key"
+    other = b"o" * 64
+
+    def while_we_make_ours(count: int) -> bytes:
+        file.write_bytes(other)
+        return b"u" * count
+
+    monkeypatch.setattr("secrets.token_bytes", while_we_make_ours)
+
+    assert keyfile.read_or_made(file) == file.read_bytes() == other
+    assert [*tmp_path.iterdir()] == [file]

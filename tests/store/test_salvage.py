@@ -4,11 +4,17 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
 
 from syncd.core.permission import Role
 from syncd.store import salvage, settings, tokens, users
 from syncd.store.check import Check
+from syncd.store.cyborg import keeping, tables
+from syncd.store.cyborg import settings as cyborg_settings
 from syncd.store.database import Store
+from tests.store.cyborg.test_launching import BY, furnish
 
 
 async def filled(path: Path) -> str:
@@ -46,6 +52,57 @@ async def test_accounts_survive_a_damaged_index(tmp_path):
         assert token.fits(secret)
         await store.run(users.add, "c@example.org", Role.VIEWER, "hash", 3.0)
         assert await store.read(settings.get, "key 1") is None
+
+
+async def test_machines_survive_it_too(tmp_path):
+    index = tmp_path / "index.db"
+    async with Store(index) as store:
+        await store.run(furnish)
+        await store.run(cyborg_settings.fill, 1.0)
+        for number in range(100):
+            await store.run(settings.put, f"key {number}", "x" * 4000)
+        before = await store.read(kept)
+    size = index.stat().st_size
+    with index.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(os.urandom(size - size // 2))
+
+    async with Store(index, Check.QUICK) as store:
+        assert store.replaced is not None
+        assert await store.read(kept) == before
+        await store.run(keeping.remove, "clients", 3)
+        row = {"name": "t", "crontab": "* * * * *", "enabled": True}
+        assert await store.run(keeping.add, "schedules", row, BY) == 2
+
+
+def kept(db: Connection) -> list[list[Any]]:
+    """Return all that is said of machines."""
+    plans = (tables.clients, tables.schedules, tables.repositories, tables.policies)
+    all_ = (*plans, tables.policy_clients, tables.settings)
+    found = [[*db.execute(one.select())] for one in all_]
+    assert all(found)
+    return found
+
+
+async def test_machines_that_make_no_sense_keep_no_daemon_down(tmp_path, monkeypatch):
+    index = tmp_path / "index.db"
+    index.write_bytes(b"not a database " * 1000)
+    row = {"id": 1, "enabled": "perhaps"}
+    found = [(tables.schedules, [row]), (tables.policy_clients, [ONE])]
+    monkeypatch.setattr(salvage, "machines", lambda _: found)
+
+    async with Store(index, Check.QUICK) as store:
+        assert (
+            await store.read(lambda db: db.execute(tables.schedules.select()).all())
+            == []
+        )
+        [one] = await store.read(
+            lambda db: db.execute(tables.policy_clients.select()).mappings().all()
+        )
+        assert dict(one) == ONE
+
+
+ONE = {"policy_id": 1, "client_id": 2}
 
 
 async def test_an_index_that_cannot_be_read_gives_nothing(tmp_path):

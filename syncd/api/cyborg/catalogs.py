@@ -2,14 +2,14 @@
 
 import asyncio
 import base64
-import binascii
-import re
+import json
 import zlib
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from syncd.api.cyborg.collection import Collection, Looking, Resource
 from syncd.api.cyborg.handler import OBJECT
@@ -17,14 +17,22 @@ from syncd.api.cyborg.metadata import Described
 from syncd.api.cyborg.refusals import Refused
 from syncd.api.cyborg.shapes import address, moment, picked
 from syncd.api.operation import Word, on
-from syncd.errors import BadRequest
+from syncd.core.path import from_bytes
+from syncd.errors import BadRequest, TooLarge
 from syncd.store import values
 from syncd.store.cyborg import catalog
 from syncd.store.cyborg.finding import Beside
 from syncd.store.cyborg.records import Item
+from syncd.store.values import LARGEST
 
 MOST_BYTES = 64 << 20
 """Bytes of what an agent sends, unpacked."""
+
+MOST_FILES = 100_000
+"""Files that an agent sends at once; those there are send 20,000."""
+
+AT_ONCE = 2000
+"""Files that are kept in one transaction: all else that is kept waits for it."""
 
 _KEYS = ("archive_name", "job", "event", "catalog")
 
@@ -39,28 +47,49 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     group: str = ""
     type: str = ""
-    size: int = 0
+    size: Annotated[int, Meta(ge=0, le=LARGEST)] = 0
     healthy: bool = True
     mtime: str = ""
 
     def row(self) -> dict[str, Any]:
         """Return it as it is kept; raise ValueError."""
-        job = None if self.job_id is None else int(self.job_id)
+        job = None if self.job_id is None else _number(self.job_id)
+        texts = ("archive_name", "path", "mode", "owner", "group")
         return {
-            **picked(self, "archive_name", "path", "mode", "owner", "group"),
+            **{name: _text(getattr(self, name)) for name in texts},
             **picked(self, "size", "healthy"),
-            "kind": self.type,
+            "kind": _text(self.type),
             "job_id": job,
             "mtime": _moment(self.mtime),
         }
 
 
+def _number(said: int | str) -> int:
+    """Return a number as it can be kept; raise ValueError."""
+    number = int(said)
+    if abs(number) > LARGEST:
+        raise ValueError("job_id is too large")
+    return number
+
+
+def _text(said: str) -> str:
+    """Return a text as it can be kept; raise ValueError.
+
+    Borg stands surrogates for bytes that are not UTF-8, we characters that are.
+    """
+    return said if said.isascii() else from_bytes(said.encode(errors="surrogateescape"))
+
+
 def _moment(text: str) -> float:
-    """Return a moment as agents write it; without a zone it is UTC."""
+    """Return a moment as agents write it; without a zone it is UTC.
+
+    Raise ValueError, or OverflowError for one beyond the calendar.
+    """
     if not text:
         return 0.0
     found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC).timestamp()
 
 
 def unpacked(packed: Any) -> list[dict[str, Any]]:
@@ -73,9 +102,14 @@ def unpacked(packed: Any) -> list[dict[str, Any]]:
             raise BadRequest(
                 f"the catalog has more than {MOST_BYTES} bytes, or ends early"
             )
-        return [one.row() for one in msgspec.json.decode(text, type=list[Sent])]
-    except (binascii.Error, zlib.error, ValueError, TypeError) as error:
+        # Not all that Borg writes is JSON to others: half a character may be in it.
+        found = msgspec.convert(json.loads(text), list[Sent])
+        rows = [one.row() for one in found[:MOST_FILES]]
+    except (zlib.error, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadRequest(f"the catalog cannot be read: {error}") from None
+    if len(found) > MOST_FILES:
+        raise TooLarge(f"the catalog has more than {MOST_FILES} files; send parts")
+    return rows
 
 
 class _Item(Resource):
@@ -111,7 +145,8 @@ class Catalogs(Collection, _Item):
             raise Refused({}, HTTPStatus.BAD_REQUEST)
         if said.get("catalog"):
             items = await asyncio.to_thread(unpacked, said["catalog"])
-            await self.records.run(catalog.add, items)
+            for start in range(0, len(items), AT_ONCE):
+                await self.records.run(catalog.add, items[start : start + AT_ONCE])
         self.say({}, HTTPStatus.CREATED)
 
 
@@ -139,10 +174,12 @@ class Browsing(Described):
             count = await self.records.read(catalog.count, archive)
             self.say({"count": count, "results": []})
             return
-        if not re.fullmatch(r".*/\[\^/\]\*", pattern, re.DOTALL):
+        if catalog.folder_in(pattern) is None:
             values.pattern(pattern)
-        found = await self.records.read(catalog.below, archive, pattern)
-        self.say({"count": len(found), "results": [_shown(one) for one in found]})
+        found = await self.records.search(catalog.below, archive, pattern)
+        await self.say_made(
+            lambda: {"count": len(found), "results": [_shown(one) for one in found]}
+        )
 
 
 def _shown(found: Item) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Lists and details of records that people make: five methods, the same for all."""
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from syncd.api.cyborg.metadata import Described
 from syncd.api.cyborg.refusals import Invalid, forbidden
 from syncd.api.cyborg.shapes import address, concealed, moment
 from syncd.api.operation import Word, on
-from syncd.store.cyborg.finding import Beside
+from syncd.store.cyborg.finding import Beside, Found
 from syncd.store.cyborg.models import MODELS
 from syncd.store.filters import Kind
 from syncd.store.sealing import MARK
@@ -25,6 +26,7 @@ QUERY = (
     Word("fields", "Names of the only fields that are wanted."),
 )
 SECRETS = Word("secrets", "``show`` has the secrets in the answer; it is audited.")
+UNKNOWN = f"{MARK} stands for a secret that is not known; write it out."
 BODIES = {"POST": True, "PUT": True, "PATCH": False}
 """Methods with a body, and whether all that is required must be in it."""
 
@@ -69,7 +71,7 @@ class Resource(Described):
     async def show(self, id_: int, status: HTTPStatus = HTTPStatus.OK) -> None:
         """Answer a record as it is now."""
         found, beside = await self.records.one(self.model, id_)
-        self.say(self.shape(found, beside), status)
+        await self.say_made(lambda: self.shape(found, beside), status)
 
     async def checked(
         self, *, whole: bool, before: Any | None = None, beside: Beside | None = None
@@ -79,10 +81,14 @@ class Resource(Described):
         await self._check_references(said)
         await self.check(said, before, beside)
         for name in self.secrets:
-            if said.get(name) == MARK and before is not None:
+            if said.get(name) == MARK:
+                if before is None:
+                    raise Invalid({name: [UNKNOWN]})
                 del said[name]
             elif name in said:
-                said[name] = self.records.sealer.seal(said[name])
+                # Whoever is the first loads what it takes, and makes the key.
+                seal = self.records.sealer.seal
+                said[name] = await asyncio.to_thread(seal, said[name])
         return said
 
     async def _check_references(self, said: Mapping[str, Any]) -> None:
@@ -109,11 +115,16 @@ class Collection(Resource):
     async def list_them(self) -> None:
         """List them, the newest first; every other parameter is a filter."""
         found = await self.records.page(self.model, self.said, self.where())
+        await self.tell(found)
+
+    async def tell(self, found: Found) -> None:
+        """Answer a page that was found."""
+        await self.say_page(found.page, lambda: self._results(found))
+
+    def _results(self, found: Found) -> Sequence[Any]:
         if found.page.columns is not None:
-            results = [self._cut(row) for row in found.page.rows]
-        else:
-            results = [self.shape(one, found.beside) for one in found.records]
-        self.say_page(found.page, results)
+            return [self._cut(row) for row in found.page.rows]
+        return [self.shape(one, found.beside) for one in found.records]
 
     def _cut(self, row: Mapping[str, Any]) -> dict[str, Any]:
         kinds = MODELS[self.model].fields
@@ -145,7 +156,7 @@ class Looking(Resource):
         """Show one; parameters are filters, as of the list."""
         id_ = number(number_)
         found, beside = await self.records.one(self.model, id_, self.said)
-        self.say(self.shape(found, beside))
+        await self.say_made(lambda: self.shape(found, beside))
 
 
 class Changing(Looking):

@@ -1,7 +1,8 @@
 """What every handler of this dialect does alike: read, answer and refuse its way."""
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -171,10 +172,21 @@ class CyborgHandler(Handler):
 
     def say(self, said: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
         """Answer a JSON document."""
+        self._answer(msgspec.json.encode(said), status)
+
+    async def say_made(
+        self, make: Callable[[], Any], status: HTTPStatus = HTTPStatus.OK
+    ) -> None:
+        """Answer a JSON document that takes long to be made: it is, beside the loop."""
+        self._answer(
+            await asyncio.to_thread(lambda: msgspec.json.encode(make())), status
+        )
+
+    def _answer(self, raw: bytes, status: HTTPStatus) -> None:
         self.set_status(status)
         seconds = time.monotonic() - self._begun
         self.set_header("X-API-Time", f"{seconds:.3f}s")
-        self.finish(msgspec.json.encode(said))
+        self.finish(raw)
 
     def say_nothing(self, status: HTTPStatus = HTTPStatus.NO_CONTENT) -> None:
         """Answer without a body."""
@@ -182,15 +194,15 @@ class CyborgHandler(Handler):
         self.clear_header("Content-Type")
         self.finish()
 
-    def say_page(self, page: Page, results: Sequence[Any]) -> None:
-        """Answer a page of a list."""
+    async def say_page(self, page: Page, results: Callable[[], Sequence[Any]]) -> None:
+        """Answer a page of a list; there may be 100,000 on it."""
         more, less = page.number < page.last, page.number > 1
-        self.say(
-            {
+        await self.say_made(
+            lambda: {
                 "count": page.total,
                 "next": self._link(page.number + 1) if more else None,
                 "previous": self._link(page.number - 1) if less else None,
-                "results": results,
+                "results": results(),
             }
         )
 

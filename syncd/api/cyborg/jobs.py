@@ -14,7 +14,7 @@ from syncd.api.cyborg.collection import (
 )
 from syncd.api.cyborg.fields import Choice, Reference, Text
 from syncd.api.cyborg.handler import OBJECT, number
-from syncd.api.cyborg.job_events import shaped
+from syncd.api.cyborg.job_events import Events
 from syncd.api.cyborg.metadata import Described
 from syncd.api.cyborg.refusals import Refused, forbidden
 from syncd.api.cyborg.shapes import address, common, moment, picked
@@ -27,6 +27,7 @@ from syncd.store.cyborg.keeping import ACTIVE
 from syncd.store.cyborg.launching import AT_FIRST
 from syncd.store.cyborg.models import MODELS
 from syncd.store.cyborg.records import Job
+from syncd.store.values import LARGEST
 
 TYPES = {
     word: word.capitalize()
@@ -52,6 +53,9 @@ NEW: Mapping[str, Any] = {**AT_FIRST, "status": "new", "archive_name": ""}
 """What a job is like that nobody is to begin."""
 
 MOST_EVENTS = "4000"
+MOST_TEXT = 1 << 20
+"""Characters of output that are told in JSON at once."""
+
 TEXTS = {
     "txt": None,
     "ansi": None,
@@ -158,10 +162,8 @@ class OneJob(Detail, _Job):
         self.say_nothing()
 
 
-class EventsOfJob(Described):
+class EventsOfJob(Events):
     """What a job wrote, as events."""
-
-    model = "job_events"
 
     @on("GET", query=QUERY, content=OBJECT)
     async def events(self, number_: str) -> None:
@@ -175,8 +177,7 @@ class EventsOfJob(Described):
             "job_events", self.said, where, newest_first=False
         )
         self.set_header("X-UI-Max-Events", MOST_EVENTS)
-        rows = [shaped(one, found.beside, cut=True) for one in found.records]
-        self.say_page(found.page, rows)
+        await self.tell(found)
 
 
 _SEARCHED = msgspec.structs.replace(MODELS["job_events"], searched=("stdout",))
@@ -219,23 +220,30 @@ class Output(Described):
         self.finish()
 
     async def _tell(self, job: int, given: Mapping[str, str]) -> None:
-        start, end = _line(given, "start_line", 0), _line(given, "end_line", None)
+        start, end = _line(given, "start_line", 0), _line(given, "end_line", LARGEST)
+        total = await self.records.read(output.length, job)
+        last = max(min(start, total), min(end, total))
         lines: list[str] = []
-        behind = total = 0
-        while events := await self.records.read(output.some, job, behind):
+        size = behind = 0
+        while events := await self.records.read(output.some, job, behind, start):
             for one in events:
-                if one.start_line >= start and (end is None or one.start_line < end):
-                    lines.append(one.stdout)
-                total = one.end_line
-            behind = events[-1].counter
-        last = total if end is None else min(end, total)
+                size += len(one.stdout) + 1
+                if one.start_line >= last or (size > MOST_TEXT and lines):
+                    last = min(last, one.start_line)
+                    break
+                lines.append(one.stdout)
+            else:
+                behind = events[-1].counter
+                continue
+            break
         said = {"start": min(start, total), "end": last, "absolute_end": total}
         self.say({"range": said, "content": "".join(f"{one}\n" for one in lines)})
 
 
-def _line(given: Mapping[str, str], name: str, default: int | None) -> Any:
+def _line(given: Mapping[str, str], name: str, default: int) -> int:
     text = given.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() else default
+    plain = text.isascii() and text.isdecimal() and len(text) < 19
+    return int(text) if plain else default
 
 
 ROUTES = [

@@ -24,6 +24,9 @@ from syncd.store.users import User
 ACCESS = 3600.0
 """Seconds that a token is good for: clients of this dialect log in anew after that."""
 
+MOST_FIELDS = 20
+"""Of the form: who sends it need not have logged in."""
+
 NO_ACCOUNT = "No active account found with the given credentials"
 VOID = {"detail": "Token is invalid or expired", "code": "token_not_valid"}
 NO_WORD = "The OTP password entered is not valid. Please check and try again."
@@ -115,6 +118,8 @@ class Refresh(_Open):
 class Login(_Open):
     """The form to log in with a browser."""
 
+    largest = 1 << 16
+
     @on("GET", content={HTML: {"type": "string"}}, action=None)
     async def form(self) -> None:
         """Show the form."""
@@ -129,7 +134,11 @@ class Login(_Open):
     )
     async def log_in(self) -> None:
         """Log in with what the form says: the answer sets a cookie."""
-        said = parse_qs(self._body.decode(errors="replace"), keep_blank_values=True)
+        text = self._body.decode(errors="replace")
+        try:
+            said = parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        except ValueError:
+            raise BadRequest(f"the form has more than {MOST_FIELDS} fields") from None
         given = {name: values[0] for name, values in said.items()}
         pair = Pair(given.get("username", ""), given.get("password", ""))
         try:

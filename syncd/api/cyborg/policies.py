@@ -1,11 +1,12 @@
 """Policies: what is backed up, of which clients, when, where to, and how long."""
 
+import asyncio
 import calendar
 import json
 from datetime import UTC, date, datetime
 from typing import Any
 
-from syncd.api.cyborg.collection import Creating, Resource, Telling
+from syncd.api.cyborg.collection import UNKNOWN, Creating, Resource, Telling
 from syncd.api.cyborg.fields import Choice, Flag, Reference, References, Text, Whole
 from syncd.api.cyborg.handler import number
 from syncd.api.cyborg.metadata import Described
@@ -14,7 +15,7 @@ from syncd.api.cyborg.shapes import address, common, moment, picked
 from syncd.api.operation import on
 from syncd.core import crontab, masking
 from syncd.core.masking import MASK
-from syncd.errors import BadRequest
+from syncd.errors import BadRequest, Unavailable
 from syncd.store.cyborg.finding import Beside
 from syncd.store.cyborg.records import Policy
 
@@ -56,8 +57,12 @@ class _Policy(Resource):
     secrets = ("extra_vars",)
 
     def secret(self, sealed: str) -> str:
-        """Return options without their secrets."""
-        return masking.masked(self.records.sealer.open(sealed))
+        """Return options without their secrets; a mask if they cannot be opened."""
+        try:
+            return masking.masked(self.records.sealer.open(sealed))
+        except Unavailable:
+            # The others must be seen still, and these can be set anew.
+            return MASK
 
     def shape(self, found: Policy, beside: Beside) -> dict[str, Any]:
         """Return a policy as answers show it."""
@@ -91,14 +96,18 @@ class _Policy(Resource):
         self, said: dict[str, Any], before: Any | None, beside: Beside | None
     ) -> None:
         """Raise Invalid where type and options do not go together."""
-        kept = "" if before is None else self.records.sealer.open(before.extra_vars)
+        if "extra_vars" not in said and "policy_type" not in said:
+            return
+        kept, text = "", said.get("extra_vars", MASK)
+        if before is not None and MASK in text:
+            sealer = self.records.sealer
+            kept = await asyncio.to_thread(sealer.open, before.extra_vars)
+        text = masking.unmasked(text, kept)
         if "extra_vars" in said:
-            said["extra_vars"] = masking.unmasked(said["extra_vars"], kept)
+            said["extra_vars"] = text
         kind = said.get("policy_type", getattr(before, "policy_type", "rootfs"))
-        if "extra_vars" in said or "policy_type" in said or before is None:
-            reason = wrong_options(kind, said.get("extra_vars", kept))
-            if reason:
-                raise Invalid({"extra_vars": [reason]})
+        if reason := wrong_options(kind, text):
+            raise Invalid({"extra_vars": [reason]})
 
 
 def wrong_options(kind: str, text: str) -> str:
@@ -107,7 +116,7 @@ def wrong_options(kind: str, text: str) -> str:
     if options is None:
         return "This must be empty or a JSON object."
     if MASK in json.dumps(options):
-        return f"{MASK} stands for a secret that is not known; write it out."
+        return UNKNOWN
     found = _listed(options, "exclude") or ""
     match kind:
         case "folders":
@@ -155,11 +164,17 @@ class Calendar(Described):
         today = datetime.fromtimestamp(self.records.now(), UTC).date()
         length = calendar.monthrange(today.year, today.month)[1]
         first, last = date(today.year, today.month, 1), today.replace(day=length)
-        try:
-            found = crontab.parse(schedule.crontab).during(first, last)
-        except BadRequest:
-            found = []
-        self.say([one.isoformat() for one in found])
+        text = "" if schedule is None else schedule.crontab
+        await self.say_made(lambda: _moments(text, first, last))
+
+
+def _moments(text: str, first: date, last: date) -> list[str]:
+    """Return when a crontab comes; never, if it makes no sense."""
+    try:
+        found = crontab.parse(text).during(first, last)
+    except BadRequest:
+        return []
+    return [one.isoformat() for one in found]
 
 
 class Modules(Described):

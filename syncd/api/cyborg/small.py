@@ -66,7 +66,8 @@ class Config(Described):
 
     def needed(self, method: str) -> Action | None:
         """Return what somebody must be allowed to do, for OPTIONS too."""
-        return Action.ENTER if method == "OPTIONS" else super().needed(method)
+        asked = method == "OPTIONS" and not self.is_preflight
+        return Action.ENTER if asked else super().needed(method)
 
     @on("GET", content=OBJECT)
     async def config(self) -> None:

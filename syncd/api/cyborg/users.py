@@ -15,7 +15,7 @@ from syncd.api.cyborg.handler import number
 from syncd.api.cyborg.refusals import Invalid, Refused, forbidden
 from syncd.api.cyborg.shapes import address, moment, picked
 from syncd.api.operation import on
-from syncd.core.permission import Action, Role, allowed
+from syncd.core.permission import NOBODY, Action, Role, allowed
 from syncd.errors import BadRequest, Conflict
 from syncd.store import users
 from syncd.store.cyborg import keeping
@@ -65,7 +65,9 @@ class _User(Resource):
     ) -> dict[str, Any]:
         """Return what the body says; raise Invalid."""
         document = self.object()
-        if document.get("password") == "" and before is None:
+        password = document.get("password")
+        blank = isinstance(password, str) and not password.strip()
+        if blank and (password or before is None):
             raise Invalid({"password": [fields.BLANK]})
         said = await super().checked(whole=whole, before=before, beside=beside)
         if "email" in said:
@@ -73,7 +75,10 @@ class _User(Resource):
                 said["email"] = users.address(said["email"])
             except BadRequest:
                 raise Invalid({"email": [fields.NO_MAIL]}) from None
-        if not document.get("password"):
+        if password:
+            # Blanks around a password belong to it, as where it is asked for.
+            said["password"] = str(password)
+        else:
             said.pop("password", None)
         return said
 
@@ -122,6 +127,11 @@ class OneUser(Detail, _User):
 
     reads = Action.ENTER
     changes = Action.ENTER
+
+    def is_audited(self) -> bool:
+        """Tell whether it is written down: who changes a user is, themselves too."""
+        changes = self.request.method in ("PUT", "PATCH", "DELETE")
+        return (changes and self.who is not NOBODY) or super().is_audited()
 
     @on("GET", content={"application/json": {"type": "object"}})
     async def look(self, number_: str) -> None:

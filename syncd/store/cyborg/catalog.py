@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
+from syncd.store import patience
 from syncd.store.cyborg import records, tables
 from syncd.store.cyborg.records import Item
 from syncd.store.prepared import Prepared
@@ -19,8 +20,10 @@ _CHILDREN = "[^/]*"
 
 def add(db: Connection, items: Sequence[dict[str, Any]]) -> None:
     """Keep files of archives, in place of what was known of the same path."""
-    for archive in {one["archive_name"] for one in items}:
-        paths = [one["path"] for one in items if one["archive_name"] == archive]
+    by_archive: dict[str, list[str]] = {}
+    for one in items:
+        by_archive.setdefault(one["archive_name"], []).append(one["path"])
+    for archive, paths in by_archive.items():
         for start in range(0, len(paths), 500):
             some = _TABLE.c.path.in_(paths[start : start + 500])
             db.execute(delete(_TABLE).where(_TABLE.c.archive_name == archive, some))
@@ -33,6 +36,12 @@ def count(db: Connection, archive: str) -> int:
     return db.execute(found).scalar_one()
 
 
+def folder_in(pattern: str) -> str | None:
+    """Return the folder whose files a pattern asks for; None: it is another pattern."""
+    folder = pattern.removesuffix(f"/{_CHILDREN}")
+    return folder if folder != pattern and _CHILDREN not in folder else None
+
+
 def below(db: Connection, archive: str, pattern: str) -> list[Item]:
     """Return the files whose whole path is of a pattern, sorted by path.
 
@@ -40,8 +49,8 @@ def below(db: Connection, archive: str, pattern: str) -> list[Item]:
     pattern: clients do not write it as one.
     """
     wanted = select(_TABLE).where(_TABLE.c.archive_name == archive)
-    folder = pattern.removesuffix(f"/{_CHILDREN}")
-    if folder != pattern and _CHILDREN not in folder:
+    folder = folder_in(pattern)
+    if folder is not None:
         start = f"{folder}/"
         # All that begins so lies between these in the index: "0" comes behind "/".
         inside = _TABLE.c.path.between(start, f"{folder}0") & (
@@ -51,5 +60,6 @@ def below(db: Connection, archive: str, pattern: str) -> list[Item]:
         wanted = wanted.where(inside, func.instr(rest, "/") == 0)
     else:
         wanted = wanted.where(func.matches(f"^(?:{pattern})$", _TABLE.c.path) == 1)
-    rows = db.execute(wanted.order_by(_TABLE.c.path).limit(MOST)).mappings()
+    with patience.limited(db):
+        rows = db.execute(wanted.order_by(_TABLE.c.path).limit(MOST)).mappings().all()
     return [records.record("catalogs", dict(row)) for row in rows]

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
-from syncd.store import listing
+from syncd.store import listing, patience
 from syncd.store.cyborg import records, tables
 from syncd.store.cyborg.models import MODELS
 from syncd.store.listing import Page, Said
@@ -65,7 +65,8 @@ def page(
     wanted.where.extend(where)
     types = dict(said).get("type")
     nothing = types is not None and kind(name) not in types.split(",")
-    cut = listing.page(db, model, wanted, said, nothing=nothing)
+    with patience.limited(db):
+        cut = listing.page(db, model, wanted, said, nothing=nothing)
     rows = [] if cut.columns else [records.record(name, row) for row in cut.rows]
     return Found(cut, rows, beside(db, name, rows))
 
@@ -83,7 +84,8 @@ def one(
 ) -> tuple[Any, Beside]:
     """Return one record, and what belongs to it; raise NotFound."""
     wanted = listing.wanted(MODELS, name, said)
-    row = listing.one(db, MODELS[name], id_, [*wanted.where, *where])
+    with patience.limited(db):
+        row = listing.one(db, MODELS[name], id_, [*wanted.where, *where])
     found = records.record(name, row)
     return found, beside(db, name, [found])
 

@@ -1,12 +1,12 @@
 """Keeps records: makes, changes and removes them, with what follows from that."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from syncd.core import crontab
 from syncd.errors import BadRequest, Conflict
@@ -87,20 +87,16 @@ def remove(db: Connection, name: str, id_: int) -> None:
     db.execute(delete(table).where(table.c.id == id_))
 
 
-def refresh(db: Connection, policies: Iterable[int], now: float) -> None:
-    """Find anew when policies run next."""
+def refresh(db: Connection, which: ColumnElement[bool], now: float) -> None:
+    """Find anew when the policies run next of which that holds."""
     at = datetime.fromtimestamp(now, UTC)
-    for number in policies:
-        rows = select(tables.schedules.c.crontab).where(
-            tables.policies.c.id == number,
-            tables.policies.c.schedule_id == tables.schedules.c.id,
-        )
-        moment = next_run(db.execute(rows).scalar() or "", at)
-        db.execute(
-            update(tables.policies)
-            .where(tables.policies.c.id == number)
-            .values(next_run=moment)
-        )
+    own = tables.policies.c.schedule_id
+    used = select(own).where(which).distinct()
+    rows = select(tables.schedules.c.id, tables.schedules.c.crontab)
+    # To look through all years takes long: once for all that go by one crontab.
+    for number, text in db.execute(rows.where(tables.schedules.c.id.in_(used))).all():
+        changed = update(tables.policies).where(which, own == number)
+        db.execute(changed.values(next_run=next_run(text, at)))
 
 
 def next_run(text: str, now: datetime) -> float | None:
@@ -162,13 +158,11 @@ def _follow(
     if name == "policies":
         if said.get("clients") is not None:
             _join(db, "policy_id", id_, "client_id", said["clients"])
-        refresh(db, [id_], now)
+        refresh(db, tables.policies.c.id == id_, now)
     elif name == "clients" and said.get("policies") is not None:
         _join(db, "client_id", id_, "policy_id", said["policies"])
     elif name == "schedules":
-        column = tables.policies.c.schedule_id
-        found = select(tables.policies.c.id).where(column == id_)
-        refresh(db, list(db.execute(found).scalars()), now)
+        refresh(db, tables.policies.c.schedule_id == id_, now)
 
 
 def _join(

@@ -144,11 +144,11 @@ def followed(db: Connection, number: int) -> list[int]:
 
 def _settled(db: Connection, number: int) -> str | None:
     """Return what becomes of a job that waits; None: it goes on waiting."""
-    row = db.execute(select(jobs).where(jobs.c.id == number)).one()
+    row = db.execute(select(jobs).where(jobs.c.id == number)).first()
     before = select(jobs.c.status).where(jobs.c.dependent_jobs_id == number)
     open_ = [one for one in db.execute(before).scalars() if one not in ENDED]
-    if row.status != "waiting":
-        return None
+    if row is None or row.status != "waiting":
+        return None  # Who was canceled may have been forgotten since.
     master = db.execute(
         select(jobs.c.job_type, jobs.c.status).where(jobs.c.id == row.master_job_id)
     ).first()

@@ -34,11 +34,21 @@ def add(db: Connection, job: int, lines: Sequence[str], now: float) -> None:
         db.execute(job_events.insert(), rows)
 
 
-def some(db: Connection, job: int, behind: int) -> list[Event]:
-    """Return the next events of a job, behind the one with that counter."""
+def length(db: Connection, job: int) -> int:
+    """Return how many lines a job has written."""
+    last = select(job_events.c.end_line).where(job_events.c.job_id == job)
+    return db.execute(last.order_by(job_events.c.counter.desc()).limit(1)).scalar() or 0
+
+
+def some(db: Connection, job: int, behind: int, start: int = 0) -> list[Event]:
+    """Return the next events of a job, behind the one with that counter.
+
+    ``start``: of these, from that line on.
+    """
     rows = (
         select(job_events)
         .where(job_events.c.job_id == job, job_events.c.counter > behind)
+        .where(job_events.c.start_line >= start)
         .order_by(job_events.c.counter)
         .limit(AT_ONCE)
     )

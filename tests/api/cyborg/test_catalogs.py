@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from syncd.api.cyborg import catalogs
+from syncd.core.path import from_bytes
+
 ARCHIVE = "vm-lab.example.com-2018-11-23_22-02"
 PATHS = ["etc", "etc/hosts", "etc/ssh", "etc/ssh/config", "a.b", "a.b/[x]", "aXb/c"]
 
@@ -75,6 +78,12 @@ async def test_what_is_sent_twice_is_known_once(ask):
         {"catalog": packed(item("x", mtime="yesterday"))},
         {"catalog": packed(item("x", job_id="x"))},
         {"catalog": packed(item("x"))[:40]},
+        {"catalog": packed(item("x", size=2**63))},
+        {"catalog": packed(item("x", size=-1))},
+        {"catalog": packed(item("x", job_id=2**63))},
+        {"catalog": packed(item("x", mtime="0001-01-01 00:00:00+0100"))},
+        {"catalog": packed(item("x", mtime="9999-12-31 23:59:59-0100"))},
+        {"catalog": packed(item("\ud800"))},
     ],
 )
 async def test_what_cannot_be_read(ask, body):
@@ -82,6 +91,25 @@ async def test_what_cannot_be_read(ask, body):
 
     assert said["detail"].startswith("the catalog ")
     assert (await ask.get("catalogs/"))["count"] == 0
+
+
+async def test_names_that_are_no_text_are_kept(ask):
+    answer = await sent(ask, item("caf\udce9/a"), item("caf\xe9/b"))
+
+    assert answer.status_code == 201
+    order = "catalogs/?order=id"
+    assert await ask.listed(order, "path") == [from_bytes(b"caf\xe9/a"), "caf\xe9/b"]
+
+
+async def test_many_are_kept_in_turns(ask, place, monkeypatch):
+    monkeypatch.setattr(catalogs, "AT_ONCE", 2)
+    before = place.store.transactions
+
+    await sent(ask, *map(item, PATHS))
+    assert place.store.transactions - before >= 4
+    assert sorted(await ask.listed("catalogs/", "path")) == sorted(PATHS)
+    monkeypatch.setattr(catalogs, "MOST_FILES", 6)
+    assert (await sent(ask, *map(item, PATHS))).status_code == 413
 
 
 async def test_a_bomb_is_not_unpacked(ask):
@@ -128,5 +156,8 @@ async def test_how_many_there_are(ask):
 
     said = await ask.get(f"escatalogs/?archive_name={ARCHIVE}")
     assert said == {"count": len(PATHS), "results": []}
-    answer = await ask("GET", f"escatalogs/?archive_name={ARCHIVE}&path__regexp=(")
-    assert answer.status_code == 400
+    for pattern in ("(", "([^/]*/[^/]*"):
+        params = {"archive_name": ARCHIVE, "path__regexp": pattern}
+        answer = await ask("GET", "escatalogs/", params=params)
+        assert answer.status_code == 400
+        assert "missing )" in answer.json()["detail"]

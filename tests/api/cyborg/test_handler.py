@@ -1,8 +1,13 @@
 """What holds for every address: bodies, pages, filters, refusals, headers, OPTIONS."""
 
+import asyncio
+import threading
+
 import pytest
 
-from tests.api.cyborg.conftest import As, placed
+from syncd.api.cyborg.schedules import OneSchedule, Schedules
+from syncd.store import patience, users
+from tests.api.cyborg.conftest import ADMIN, As, placed
 
 JSON = {"Content-Type": "application/json"}
 
@@ -117,6 +122,48 @@ async def test_filters_that_make_no_sense(four, path, query, status, detail):
     assert (answer.status_code, answer.json()) == (status, {"detail": detail})
 
 
+@pytest.mark.parametrize("path", ["schedules/", "schedules/1/", "schedules/1/?id=1"])
+async def test_answers_are_made_beside_the_loop(four, monkeypatch, path):
+    where, shape = [], Schedules.shape
+
+    def shaped(*some):
+        where.append(threading.current_thread())
+        return shape(*some)
+
+    monkeypatch.setattr(Schedules, "shape", shaped)
+    monkeypatch.setattr(OneSchedule, "shape", shaped)
+
+    await four.get(path)
+    assert where
+    assert threading.main_thread() not in where
+
+
+async def test_what_takes_too_long_to_find(four, place, monkeypatch):
+    monkeypatch.setattr(patience, "LONGEST", -1.0)
+    monkeypatch.setattr(patience, "STEPS", 1)
+
+    for path in ("schedules/?name=a", "schedules/1/?name=a"):
+        answer = await four("GET", path)
+        assert answer.status_code == 400
+        assert "ask with fewer filters" in answer.json()["detail"]
+
+
+async def test_who_searches_keeps_nobody_out(admin, place):
+    go_on, inside = threading.Event(), []
+
+    def search(db):
+        inside.append(db)
+        go_on.wait(60)
+
+    searches = [asyncio.create_task(place.records.search(search)) for _ in range(5)]
+    try:
+        assert await place.records.read(users.everything)
+        assert len(inside) <= 1
+    finally:
+        go_on.set()
+        await asyncio.gather(*searches)
+
+
 async def test_filters_hold_for_one_too(four):
     assert (await four("GET", "schedules/1/?name=a")).status_code == 200
     answer = await four("GET", "schedules/1/?name=b")
@@ -227,6 +274,10 @@ async def test_pages_elsewhere_may_where_that_is_said(tmp_path, origins):
     async with placed(tmp_path, origins=origins) as place:
         ask = As(place.http)
         beforehand = {**PAGE, "Access-Control-Request-Method": "PATCH"}
+        await place.settle()  # Browsers ask without saying who asks.
+        answer = await ask("OPTIONS", "config/", headers=beforehand)
+        assert answer.status_code == 200
+        ask = place.as_user(ADMIN)
         answer = await ask("OPTIONS", "clients/1/", headers=beforehand)
         said = {k: v for k, v in answer.headers.items() if k.startswith("access-")}
         assert answer.status_code == 200

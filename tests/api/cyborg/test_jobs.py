@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from syncd.api.cyborg import jobs
 from syncd.api.cyborg.jobs import NEW
 from syncd.store.cyborg import output, tables
 
@@ -189,6 +190,8 @@ async def test_events_of_one(ask, place):
     ]
     said = await ask.get("jobs/1/job_events/?search=SEC")
     assert [row["counter"] for row in said["results"]] == [2]
+    said = await ask.get("jobs/1/job_events/?fields=stdout&order=stdout&page_size=2")
+    assert said["results"] == [{"stdout": "first"}, {"stdout": "second"}]
     assert (await ask("GET", "jobs/9/job_events/")).status_code == 404
 
 
@@ -205,7 +208,7 @@ async def test_output_as_text(ask, place, form):
     assert said == (f'attachment; filename="{names[form]}"' if form in names else "")
 
 
-async def test_output_as_json(ask, place):
+async def test_output_as_json(ask, place, monkeypatch):
     await written(place, "a", "b", "c")
 
     assert await ask.get("jobs/1/stdout/") == {
@@ -216,5 +219,14 @@ async def test_output_as_json(ask, place):
         "range": {"start": 1, "end": 2, "absolute_end": 3},
         "content": "b\n",
     }
+    monkeypatch.setattr(jobs, "MOST_TEXT", 4)
+    for start, end, content in ((0, 2, "a\nb\n"), (2, 3, "c\n"), (3, 3, "")):
+        assert await ask.get(f"jobs/1/stdout/?start_line={start}") == {
+            "range": {"start": start, "end": end, "absolute_end": 3},
+            "content": content,
+        }
+    monkeypatch.setattr(jobs, "MOST_TEXT", 1)
+    said = await ask.get("jobs/1/stdout/?start_line=1&end_line=3")
+    assert (said["content"], said["range"]["end"]) == ("b\n", 2)
     answer = await ask("GET", "jobs/1/stdout/?format=nope")
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not found."})

@@ -96,6 +96,14 @@ async def test_the_form(admin, place):
     assert (await nobody("GET", "me/")).status_code == 401
 
 
+@pytest.mark.parametrize(("form", "status"), [("a&" * 21, 400), ("a" * 65_537, 413)])
+async def test_a_form_that_is_none(place, form, status):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await As(place.http)("POST", "/api/login/", content=form, headers=headers)
+
+    assert answer.status_code == status
+
+
 class Box(Message):
     """Keeps what is sent."""
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from syncd.store.sealing import Sealer
+
 NOVEMBER = 1542912682.0
 """2018-11-22T18:51:22Z, a Thursday."""
 
@@ -136,6 +138,23 @@ async def test_passwords_in_options_are_masked_and_kept(estate):
     told = await estate.get("policies/1/?secrets=show")
     assert json.loads(told["extra_vars"]) == {"user": "u", "password": "hush"}
     assert "hush" not in json.dumps(await estate.get("policies/"))
+
+
+async def test_options_that_cannot_be_opened_are_set_anew(estate, place, tmp_path):
+    more = options(extra_vars='{"password": "hush"}')
+    await estate.made("policies/", **more)
+    place.records.sealer = Sealer(tmp_path / "another.key")
+
+    [shown] = (await estate.get("policies/"))["results"]
+    assert shown["extra_vars"] == "$encrypted$"
+    told = await estate("GET", "policies/1/?secrets=show")
+    assert told.status_code == 503
+    assert "put the right one back" in told.json()["detail"]
+    assert (await estate("PATCH", "policies/1/", {"name": "q"})).status_code == 200
+    answer = await estate("PATCH", "policies/1/", {"extra_vars": '{"password": "new"}'})
+    assert answer.status_code == 200
+    told = await estate.get("policies/1/?secrets=show")
+    assert json.loads(told["extra_vars"]) == {"password": "new"}
 
 
 async def test_the_calendar_is_of_this_month(estate):

@@ -91,6 +91,13 @@ async def test_it_is_sealed_where_it_lies(ask, tmp_path):
     assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
 
 
+async def test_no_archive_is_encrypted_with_the_mask(ask):
+    made = await ask.made("repositories/", **MAIN, repository_key=KEY)
+
+    said = await ask.wrong("repositories/", {**made, "name": "A copy"})
+    assert "is not known; write it out" in said["repository_key"][0]
+
+
 async def test_the_mask_sent_back_leaves_it_as_it_is(ask):
     made = await ask.made("repositories/", **MAIN, repository_key=KEY)
 

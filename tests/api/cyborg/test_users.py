@@ -38,6 +38,33 @@ async def test_one_without_a_password_cannot(admin, place):
     assert answer.status_code == 401
 
 
+async def test_blanks_around_a_password_belong_to_it(admin, place):
+    await admin.made("users/", email="new@x.org", password=" a ")
+    where, said = "/api/token/obtain/", {"email": "new@x.org"}
+    answer = await As(place.http)("POST", where, {**said, "password": " a "})
+    assert answer.status_code == 200
+
+    assert await admin.wrong("users/4/", {"password": "  "}, "PATCH") == {
+        "password": ["This field may not be blank."]
+    }
+    answer = await admin("PATCH", "users/4/", {"password": "", "first_name": "N"})
+    assert answer.json()["first_name"] == "N"
+
+
+async def test_who_changes_a_user_is_written_down(admin, viewer, place):
+    await admin("PATCH", "users/3/", {"first_name": "V"})
+    await viewer("PATCH", "users/1/", {"password": "mine"})
+    await viewer("GET", "users/3/")
+    await admin("DELETE", "users/3/")
+
+    _, lines = await place.auth.trail.page(offset=0, limit=10)
+    assert [(one.who, one.action, one.target, one.status) for one in lines][::-1] == [
+        (ADMIN, "PATCH /api/v1/users/{number}", "/api/v1/users/3/", 200),
+        (VIEWER, "PATCH /api/v1/users/{number}", "/api/v1/users/1/", 403),
+        (ADMIN, "DELETE /api/v1/users/{number}", "/api/v1/users/3/", 204),
+    ]
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -47,6 +74,10 @@ async def test_one_without_a_password_cannot(admin, place):
         ({"email": ADMIN}, {"email": ["User with this Email address already exists."]}),
         (
             {"email": "a@b.c", "password": ""},
+            {"password": ["This field may not be blank."]},
+        ),
+        (
+            {"email": "a@b.c", "password": "  "},
             {"password": ["This field may not be blank."]},
         ),
         (

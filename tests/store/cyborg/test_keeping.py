@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from syncd.errors import Conflict
-from syncd.store.cyborg import finding, keeping
+from syncd.store.cyborg import finding, keeping, tables
 from tests.store.cyborg.test_launching import BY, furnished
 
 MONDAY = datetime(2018, 11, 26, 5, tzinfo=UTC)
@@ -26,6 +27,26 @@ def test_when_it_runs_next():
     assert keeping.next_run("0 5 * * MON *", now) == MONDAY.timestamp()
     assert keeping.next_run("0 0 31 2 *", now) is None
     assert keeping.next_run("nonsense", now) is None
+
+
+def test_all_that_go_by_one_schedule_are_looked_at_once(monkeypatch):
+    with furnished() as db:
+        row = db.execute(select(tables.policies)).mappings().one()
+        for number in range(2, 12):
+            db.execute(tables.policies.insert().values({**row, "id": number}))
+        asked = []
+
+        def looked(text: str, now: datetime) -> float:
+            asked.append(text)
+            return 5.0
+
+        monkeypatch.setattr(keeping, "next_run", looked)
+
+        keeping.change(db, "schedules", 1, {"crontab": "0 0 31 2 *"}, BY)
+
+        assert asked == ["0 0 31 2 *"]
+        runs = db.execute(select(tables.policies.c.next_run)).scalars().all()
+        assert runs == [5.0] * 11
 
 
 def test_a_policy_that_goes_leaves_no_members():

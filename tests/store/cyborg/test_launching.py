@@ -13,7 +13,7 @@ from syncd.core.chain import ENDED, STATUS
 from syncd.core.job import Event, Job, Kind, State, ended, started
 from syncd.errors import BadRequest, Conflict, NotFound
 from syncd.store import database
-from syncd.store.cyborg import keeping, launching, tables
+from syncd.store.cyborg import keeping, launching, output, tables
 from syncd.store.cyborg.keeping import By
 from syncd.store.cyborg.launching import Launch
 
@@ -187,6 +187,16 @@ def test_one_that_has_not_begun_is_canceled_at_once(db):
             launching.cancel(db, number, 1002.0)
     with pytest.raises(NotFound):
         launching.cancel(db, 99, 1002.0)
+
+
+def test_one_that_was_forgotten_keeps_nobody_from_ending(db):
+    launching.launch(db, Launch(policy=1), BY)
+    runs(db, 4, Event.FAIL)
+    for number in (5, 6):
+        output.forget(db, number)
+
+    assert [runs(db, 1), runs(db, 2), runs(db, 3)] == [[2], [3], []]
+    assert statuses(db) == ["successful"] * 3 + ["failed"]
 
 
 def test_jobs_that_are_none_of_a_machine(db):
