@@ -53,7 +53,7 @@ def away(tmp_path, machines) -> Bench:
 
 
 @pytest.fixture
-def remote(away, machines, empty) -> Bench:
+def remote(away: Bench, machines, empty) -> Bench:
     """A client elsewhere, and a repository on a third machine."""
     copied(empty, away, machines)
     return away
