@@ -134,7 +134,7 @@ class Applying:
 
     async def _ended(self, under_way: deque[tuple[Any, int]]) -> None:
         future, count = under_way.popleft()
-        (answers,) = await future
+        (answers,) = await self._session.answers(future)
         if isinstance(answers, LOST):
             raise StorageChanged("the connection was lost on the way")
         if isinstance(answers, Exception):
@@ -155,7 +155,7 @@ class Applying:
                 asking.set_acl(one.path, wanted[one.path].acl, one.version)
                 for one in some
             ]
-            answers = await self._session.send_all(requests)
+            answers = await self._session.answers(self._session.send_all(requests))
             for step, answer in zip(some, answers, strict=True):
                 if isinstance(answer, (*LOST, *CLASHES)):
                     raise StorageChanged(f"{step.path}: {why(answer)}")

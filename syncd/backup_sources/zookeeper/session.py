@@ -98,9 +98,10 @@ class Session:
     async def send(self, request: Any) -> Any:
         """Return the answer to a request that is sent at once, and once.
 
-        Raise what the servers, or kazoo, have against it.
+        Raise what the servers, or kazoo, have against it; StorageError when they are
+        gone for longer than patience.
         """
-        (answer,) = await self.send_all([request])
+        (answer,) = await self.answers(self.send_all([request]))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -111,6 +112,18 @@ class Session:
         for number, request in enumerate(requests):
             self._client._call(request, _Sink(together, number))
         return together.future
+
+    async def answers(self, future: asyncio.Future[list[Any]]) -> list[Any]:
+        """Return what is answered, however long that takes while there is a connection.
+
+        What is asked just when that is lost, kazoo keeps for the next one: for ever.
+        Raise StorageError when there is none for longer than patience.
+        """
+        while True:
+            done, _ = await asyncio.wait([future], timeout=self._options["patience"])
+            if done:
+                return future.result()
+            await self.connected()
 
     async def ask(self, make: Callable[[], Any]) -> Any:
         """Return the answer to a request that may be repeated without harm.
@@ -144,7 +157,9 @@ class Session:
             if not under_way:
                 return
             some, future = under_way.popleft()
-            for (key, request), answer in zip(some, await future, strict=True):
+            for (key, request), answer in zip(
+                some, await self.answers(future), strict=True
+            ):
                 if isinstance(answer, LOST):
                     await self.pause()
                     yield key, await self._again(request)
